@@ -1,0 +1,1 @@
+"""A harness that releases, checks and grades nbgrader assignments."""

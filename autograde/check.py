@@ -1,0 +1,94 @@
+"""A student's own check: run the notebook from top to bottom and say what its visible tests say."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum, determine_grade, is_locked
+
+from autograde import notebook as cells
+from autograde.execute import execute
+from autograde.gradebook import warnings_cost_nothing
+from autograde.limits import Limits
+
+
+class NothingToCheckError(ValueError):
+    """The notebook has no test cell; the message says what may have happened."""
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """What one test cell gave; `message` is empty where it gave all its points."""
+
+    name: str
+    points: float
+    possible: float
+    message: str
+
+
+@dataclass
+class Check:
+    """What a student wants to know before handing in."""
+
+    tests: list[TestResult] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    """Grade ids of written answers that are still as they were released."""
+    edited: list[str] = field(default_factory=list)
+    """Grade ids of cells that will be put back before grading."""
+    stopped: list[str] = field(default_factory=list)
+    """What cut the run short."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every visible test gives all its points and every question has an answer."""
+        return not self.unanswered and all(test.points == test.possible for test in self.tests)
+
+
+def check(path: Path, limits: Limits) -> Check:
+    """Run a copy of the notebook at `path`, in its own folder, in a fresh kernel.
+
+    Raises `UnreadableNotebookError` where there is no notebook, `NothingToCheckError` where it has no tests.
+    """
+    notebook = cells.read_notebook(path)
+    if not any(cells.is_test(cell) for cell in notebook.cells):
+        raise NothingToCheckError(
+            f"{path.name} has no test cells. Is it the notebook of an exercise? "
+            "If its test cells were deleted, take a fresh copy and paste your answers into it."
+        )
+    result = Check(
+        unanswered=[cells.grade_id(cell) for cell in notebook.cells if cells.is_manual(cell) and _untouched(cell)],
+        edited=[cells.grade_id(cell) for cell in notebook.cells if is_locked(cell) and _edited(cell)],
+    )
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    execution = asyncio.run(execute(notebook, path.resolve().parent, limits))
+    warnings_cost_nothing(notebook)
+    result.stopped = [note.text for note in execution.notes]
+    result.tests = [_result(cell) for cell in notebook.cells if cells.is_test(cell)]
+    return result
+
+
+def _result(cell: NotebookNode) -> TestResult:
+    earned, possible = determine_grade(cell)
+    message = "" if earned == possible else _what_it_said(cell)
+    return TestResult(cells.grade_id(cell), earned, possible, message)
+
+
+def _what_it_said(cell: NotebookNode) -> str:
+    said = [output.text.strip() for output in cell.outputs if output.output_type == "stream"]
+    for output in cell.outputs:
+        if output.output_type == "error":
+            said.append(strip_ansi(f"{output.ename}: {output.evalue}").strip())
+    return "\n".join(said)
+
+
+def _untouched(cell: NotebookNode) -> bool:
+    return cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+
+
+def _edited(cell: NotebookNode) -> bool:
+    checksum = cell.metadata.nbgrader.get("checksum")
+    return checksum is not None and checksum != compute_checksum(cell)

@@ -1,0 +1,26 @@
+"""The command `autograde`: release assignments, check and grade notebooks.
+
+Each command has a module of its own in `autograde.commands`; what they share, options and the way errors are told, is
+in `autograde.commands.shared`.
+"""
+
+import typer
+
+from autograde.commands import check, demo, grade, release
+
+app = typer.Typer(
+    help="Release assignments, check a notebook before handing it in, grade a class.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("release")(release.release)
+app.command("check")(check.check)
+app.command("grade")(grade.grade)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,27 @@
+"""`autograde demo`: a class of 24 from nothing, graded before your eyes."""
+
+import tempfile
+from pathlib import Path
+
+from autograde.commands.shared import ClassroomOption, CourseOption, JobsOption, console, cores, told
+
+
+def demo(
+    jobs: JobsOption = None,
+    course: CourseOption = None,
+    classroom: ClassroomOption = None,
+) -> None:
+    """Make 24 submissions, right and wrong and broken ones, and grade them into a gradebook of their own."""
+    from autograde.commands.grade import grade_class
+    from autograde.course import CourseError, find_course
+    from autograde.democlass import ASSIGNMENT, LIMITS, hand_in
+    from autograde.release import register
+
+    with told(CourseError):
+        folder = classroom or Path(tempfile.mkdtemp(prefix="autograde-demo-"))
+        here = find_course(course, folder)
+        register(here, ASSIGNMENT)
+        students = hand_in(here)
+        console.print(f"{len(students)} submissions of {ASSIGNMENT} in {folder}", highlight=False, soft_wrap=True)
+        grade_class(here, ASSIGNMENT, students, jobs or cores(), LIMITS)
+    console.print(f"To look around: AUTOGRADE_CLASSROOM={folder} make lab", highlight=False, soft_wrap=True)

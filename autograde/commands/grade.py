@@ -1,0 +1,83 @@
+"""`autograde grade`: grade what a class handed in."""
+
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from autograde.commands.shared import ClassroomOption, CourseOption, JobsOption, console, cores, errors, told
+
+
+def grade(
+    assignment: Annotated[str, typer.Argument(help="The assignment's name.", show_default=False)],
+    student: Annotated[
+        list[str] | None, typer.Option("--student", help="Only this student; can be repeated.", show_default=False)
+    ] = None,
+    jobs: JobsOption = None,
+    course: CourseOption = None,
+    classroom: ClassroomOption = None,
+) -> None:
+    """Grade every submission of an assignment into the gradebook.
+
+    Exit code 0: every submission has a score (0 with a reason, where it could not be run); 1: the harness failed on
+    one, which can be graded again; 2: nothing was graded.
+    """
+    from autograde.course import CourseError, find_course
+    from autograde.limits import Limits
+
+    with told(CourseError):
+        here = find_course(course, classroom)
+        here.require(assignment)
+        students = student or here.students(assignment)
+        if not students:
+            raise CourseError(f"Nothing was handed in: {here.submitted(assignment, '*')} matches no folder.")
+        failed = grade_class(here, assignment, students, jobs or cores(), Limits())
+    raise typer.Exit(1 if failed else 0)
+
+
+def grade_class(here, assignment: str, students: list[str], jobs: int, limits) -> bool:
+    """Grade, show progress, then the table and where everything lies; whether the harness failed on any."""
+    from autograde.grade import grade as run_grade
+    from autograde.gradebook import export, write_feedback
+    from autograde.report import class_table, summary
+
+    with _progress(len(students)) as tell:
+        graded = run_grade(here, assignment, students, jobs, limits, tell)
+    console.print(class_table(assignment, graded))
+    console.print(summary(graded), highlight=False)
+    with console.status("Writing feedback and grades …"):
+        without = write_feedback(here, assignment, [one.student for one in graded if one.score])
+        grades = export(here)
+    console.print(f"gradebook  {here.database.removeprefix('sqlite:///')}", highlight=False, soft_wrap=True)
+    console.print(f"feedback   {here.feedback(assignment, '<student>')}", highlight=False, soft_wrap=True)
+    console.print(f"grades     {grades}", highlight=False, soft_wrap=True)
+    if without:
+        errors.print(f"No feedback page could be made for {', '.join(without)}.", highlight=False)
+    return any(one.score is None for one in graded)
+
+
+class _progress:  # used as `with _progress(n) as tell:`
+    """A bar with the time left on a terminal, a line for each submission elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self.bar = Progress(
+            TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+
+    def __enter__(self):
+        self.bar.start()
+        self.task = self.bar.add_task("grading", total=self.total)
+        return self.tell
+
+    def __exit__(self, *_) -> None:
+        self.bar.stop()
+
+    def tell(self, graded) -> None:
+        self.done += 1
+        self.bar.advance(self.task)
+        if not console.is_terminal:
+            score = f"{graded.score.points:g} / {graded.score.possible:g}" if graded.score else "no score"
+            console.print(f"[{self.done}/{self.total}] {graded.student}: {score}", markup=False, highlight=False)

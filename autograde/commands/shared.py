@@ -1,0 +1,48 @@
+"""What the commands share: their options, the console, and how an error reaches the reader."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+console = Console()
+errors = Console(stderr=True)
+
+CourseOption = Annotated[
+    Path | None,
+    typer.Option("--course", help="A folder of the course; without it, the folder you are in.", show_default=False),
+]
+ClassroomOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--classroom",
+        help="Where submissions, grades and feedback lie; without it, AUTOGRADE_CLASSROOM or classroom/.",
+        show_default=False,
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="How many submissions run at once; without it, as many as there are cores."),
+]
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def told(*kinds: type[Exception]) -> Iterator[None]:
+    """Print an expected error as a sentence and exit with 2; a traceback would hide it."""
+    try:
+        yield
+    except kinds as error:
+        errors.print(f"[red]autograde:[/] {escape(str(error))}")
+        raise typer.Exit(2) from error

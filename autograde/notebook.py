@@ -1,0 +1,96 @@
+"""Reading and writing notebooks, and what nbgrader's cell metadata says about a cell."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+LARGEST_NOTEBOOK = 20 * 2**20
+"""Bytes; a larger file is refused before it is parsed."""
+
+
+class UnreadableNotebookError(ValueError):
+    """A file that is no notebook nbformat can read; the message says why and what to do."""
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read the notebook at `path`, brought up to nbformat 4.
+
+    Raises `UnreadableNotebookError` for a file that is missing, too large, empty, not JSON or not a notebook.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_NOTEBOOK:
+            raise UnreadableNotebookError(
+                f"{path.name} is {size / 2**20:.0f} MB; at most {LARGEST_NOTEBOOK // 2**20} MB are read. "
+                "Clear its outputs and save it again."
+            )
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UnreadableNotebookError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableNotebookError(f"{path.name} is no text file (byte {error.start} is not UTF-8).") from error
+    if not text.strip():
+        raise UnreadableNotebookError(f"{path.name} is empty. Was it saved before it was submitted?")
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises many kinds for the many ways a file can be wrong
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UnreadableNotebookError(
+            f"{path.name} is not a Jupyter notebook ({first_line[:200]}). Open it in JupyterLab and save it again."
+        ) from error
+    return notebook
+
+
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Write `notebook` to `path` in one step: a reader sees the old file or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            nbformat.write(notebook, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def grade_id(cell: NotebookNode) -> str | None:
+    """The name nbgrader knows the cell by, or None for an ordinary cell."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def is_graded(cell: NotebookNode) -> bool:
+    """Whether the cell carries points in the gradebook (tests, and answers marked by hand)."""
+    return bool(cell.metadata.get("nbgrader", {}).get("grade"))
+
+
+def is_solution(cell: NotebookNode) -> bool:
+    """Whether the student writes in the cell."""
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def is_task(cell: NotebookNode) -> bool:
+    """Whether the cell sets a task that a person marks (nbgrader's "manually graded task")."""
+    return bool(cell.metadata.get("nbgrader", {}).get("task"))
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Whether the cell is marked by running it."""
+    return cell.cell_type == "code" and is_graded(cell) and not is_solution(cell)
+
+
+def is_manual(cell: NotebookNode) -> bool:
+    """Whether a person gives the cell its points."""
+    return is_task(cell) or (is_graded(cell) and not is_test(cell))
+
+
+def points(cell: NotebookNode) -> float:
+    """The most points the cell can earn; 0 for a cell without any."""
+    return float(cell.metadata.get("nbgrader", {}).get("points") or 0)

@@ -1,0 +1,75 @@
+"""Why a submission did not simply get the score its tests give: a short code for tables, a sentence for people."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that happened to a submission. `lost` is true when part of it could not be graded."""
+
+    code: str
+    text: str
+    lost: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}"
+
+
+def unreadable(text: str) -> Reason:
+    """The file is no notebook."""
+    return Reason("unreadable", text, lost=True)
+
+
+def missing(name: str, found: list[str]) -> Reason:
+    """The notebook was not handed in."""
+    others = f" Found instead: {', '.join(found)}." if found else " The folder holds no notebook."
+    return Reason("missing", f"{name}.ipynb was not handed in.{others}", lost=True)
+
+
+def renamed(found: str, name: str) -> Reason:
+    """The only notebook in the folder has another name and was taken."""
+    return Reason("renamed", f"{found} was taken for {name}.ipynb, being the only notebook handed in.")
+
+
+def cell_restored(grade_id: str, what: str) -> Reason:
+    """A cell that students must not change was put back."""
+    return Reason("restored", f"Cell {grade_id!r} {what}; it was put back as it was released.")
+
+
+def cell_repeated(grade_id: str) -> Reason:
+    """A cell of the assignment occurs more than once; the last one counts."""
+    return Reason("repeated", f"Cell {grade_id!r} occurs more than once; the last one was graded.")
+
+
+def cell_timed_out(position: int, seconds: float) -> Reason:
+    """One cell ran longer than its limit and was interrupted."""
+    return Reason("time limit", f"Cell {position} ran longer than {seconds:g} s and was interrupted.", lost=True)
+
+
+def unstoppable(position: int, seconds: float) -> Reason:
+    """A cell went on after it was interrupted, so the whole notebook was ended."""
+    return Reason(
+        "time limit",
+        f"Cell {position} ran longer than {seconds:g} s and ignored the interrupt; nothing after it was run.",
+        lost=True,
+    )
+
+
+def out_of_time(position: int, seconds: float) -> Reason:
+    """The notebook as a whole ran longer than its limit."""
+    return Reason("time limit", f"The {seconds:g} s for the notebook were over at cell {position}.", lost=True)
+
+
+def crashed(position: int) -> Reason:
+    """The interpreter ended while it ran a cell."""
+    return Reason("crashed", f"The interpreter ended in cell {position}; nothing after it was run.", lost=True)
+
+
+def harness_failed(error: BaseException) -> Reason:
+    """Something went wrong in the harness itself; the submission is untouched and can be graded again."""
+    return Reason("harness error", f"{type(error).__name__}: {error}. Nothing was recorded; grade it again.", lost=True)
+
+
+def odd_timestamp(text: str) -> Reason:
+    """The time of handing in cannot be read."""
+    return Reason("timestamp", f"timestamp.txt says {text[:40]!r}, which is no date; taken as handed in on time.")

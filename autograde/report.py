@@ -1,0 +1,34 @@
+"""Tell people what came of a class: the table of scores."""
+
+from rich.markup import escape
+from rich.table import Table
+
+from autograde.grade import Graded
+
+
+def class_table(assignment: str, graded: list[Graded]) -> Table:
+    """One row a submission: its points, what waits for a person, and everything that happened to it."""
+    table = Table(title=assignment, title_justify="left")
+    table.add_column("student", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("to mark", justify="right")
+    table.add_column("what happened", overflow="fold")
+    for one in sorted(graded, key=lambda one: one.student):
+        style = "red" if one.lost else None
+        notes = "\n".join(escape(str(note)) for note in one.notes)
+        if one.score is None:
+            table.add_row(escape(one.student), "none", "", notes, style=style)
+        else:
+            score = f"{one.score.points:g} / {one.score.possible:g}"
+            table.add_row(escape(one.student), score, str(one.score.to_mark or ""), notes, style=style)
+    return table
+
+
+def summary(graded: list[Graded]) -> str:
+    """How many were graded, how many of them not wholly, how many not at all."""
+    none = sum(one.score is None for one in graded)
+    partly = sum(bool(one.lost) for one in graded) - none
+    to_mark = sum(one.score.to_mark for one in graded if one.score)
+    text = f"{len(graded) - none} of {len(graded)} submissions have a score"
+    text += f", {partly} of them could not be run to the end" if partly else ""
+    return text + (f"; {to_mark} answers wait to be marked by hand" if to_mark else "") + "."

@@ -1,0 +1,88 @@
+"""Read what students handed in, without trusting any of it."""
+
+import datetime
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbgrader.utils import parse_utc
+
+from autograde import reasons
+from autograde.course import Course
+from autograde.notebook import UnreadableNotebookError, read_notebook
+from autograde.reasons import Reason
+
+
+@dataclass
+class Submission:
+    """What one student handed in for one assignment.
+
+    `notebooks` holds, for each notebook of the assignment, what was handed in, or the reason why there is nothing to
+    grade.
+    """
+
+    student: str
+    folder: Path
+    notebooks: dict[str, NotebookNode | Reason]
+    timestamp: datetime.datetime | None = None
+    notes: list[Reason] = field(default_factory=list)
+
+
+def read_submission(course: Course, assignment: str, student: str, names: list[str]) -> Submission:
+    """Read the student's notebooks called `names` (without `.ipynb`).
+
+    A notebook under another name is taken where it is the only one handed in and the only one asked for.
+    """
+    folder = course.submitted(assignment, student)
+    submission = Submission(student, folder, {})
+    submission.timestamp = _timestamp(folder, submission.notes)
+    found = sorted(path.name for path in folder.glob("*.ipynb"))
+    for name in names:
+        file = f"{name}.ipynb"
+        if file not in found and len(found) == len(names) == 1:
+            submission.notes.append(reasons.renamed(found[0], name))
+            file = found[0]
+        if file not in found:
+            submission.notebooks[name] = reasons.missing(name, found)
+            continue
+        try:
+            submission.notebooks[name] = read_notebook(folder / file)
+        except UnreadableNotebookError as error:
+            submission.notebooks[name] = reasons.unreadable(str(error))
+    return submission
+
+
+def lay_out_files(submission: Submission, source: Path, target: Path) -> None:
+    """Copy the files beside the notebooks into `target`: the student's, then the assignment's own over them.
+
+    Links are not followed, so that no file from elsewhere comes along.
+    """
+    _copy_plain_files(submission.folder, target)
+    _copy_plain_files(source, target)
+
+
+def _copy_plain_files(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for folder, subfolders, names in os.walk(source, followlinks=False):
+        subfolders[:] = [name for name in subfolders if name != ".ipynb_checkpoints"]
+        here = target / Path(folder).relative_to(source)
+        here.mkdir(exist_ok=True)
+        for name in names:
+            path = Path(folder) / name
+            if path.suffix != ".ipynb" and path.is_file() and not path.is_symlink():
+                shutil.copyfile(path, here / name)
+
+
+def _timestamp(folder: Path, notes: list[Reason]) -> datetime.datetime | None:
+    """When the submission was handed in, in UTC, from nbgrader's timestamp.txt; None where there is none."""
+    path = folder / "timestamp.txt"
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        return parse_utc(text) if text else None
+    except (ValueError, OverflowError):
+        notes.append(reasons.odd_timestamp(text))
+        return None
