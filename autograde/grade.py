@@ -1,17 +1,25 @@
 """Grade an assignment: read, restore, run, commit, submission by submission."""
 
-import asyncio
 import copy
+import queue
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nbgrader.utils import determine_grade
+
 from autograde import gradebook, reasons
+from autograde import notebook as cells
 from autograde.course import Course, CourseError
-from autograde.execute import Execution, execute, mark_not_run
+from autograde.engine.processes import EngineError, WarmParent
+from autograde.engine.sandbox import Sandbox
+from autograde.engine.session import Session
+from autograde.execution import Execution, mark_not_run
 from autograde.gradebook import Score
 from autograde.limits import Limits
+from autograde.notebook import read_notebook
 from autograde.reasons import Reason
 from autograde.release import masters, register
 from autograde.restore import Master, restore
@@ -32,66 +40,143 @@ class Graded:
         return [note for note in self.notes if note.lost]
 
 
+@dataclass(frozen=True)
+class Way:
+    """How an assignment is graded."""
+
+    sandbox: Sandbox
+    limits: Limits
+    jobs: int
+    threads: int
+    """Threads each notebook may compute with; jobs times threads should be the number of cores."""
+    proof: bool = True
+    """Whether the assignment's own solution has to score full marks first."""
+
+
 def grade(
-    course: Course,
-    assignment: str,
-    students: list[str],
-    jobs: int,
-    limits: Limits,
-    tell: Callable[[Graded], None],
+    course: Course, assignment: str, students: list[str], way: Way, tell: Callable[[Graded], None]
 ) -> list[Graded]:
-    """Grade the students' submissions, `jobs` at a time, and enter the results; `tell` hears each as it is done.
+    """Grade the students' submissions and enter the results; `tell` hears of each as it is done.
 
     No submission stops another: what goes wrong with one becomes its reason. Raises `CourseError` where the assignment
     itself cannot be graded.
     """
     master = masters(course, assignment)
-    register(course, assignment)
     unknown = sorted(set(students) - set(course.students(assignment)))
     if unknown:
         raise CourseError(
             f"No submission of {', '.join(unknown)} in {course.submitted(assignment, '*')}. "
             "Is each name spelt as its folder?"
         )
-
-    async def grade_all() -> list[Graded]:
-        places = asyncio.Semaphore(jobs)
-
-        async def grade_one(student: str) -> Graded:
-            async with places:
-                graded = await _grade(course, assignment, student, master, limits)
-            tell(graded)
-            return graded
-
-        return await asyncio.gather(*map(grade_one, students))
-
-    return asyncio.run(grade_all())
+    register(course, assignment)
+    graded = []
+    with WarmParent(way.sandbox) as warm:
+        if way.proof:
+            _prove(course, assignment, master, warm, way)
+        for student, ran in _run_all(course, assignment, students, master, warm, way):
+            graded.append(_commit(course, assignment, student, ran))
+            tell(graded[-1])
+    return graded
 
 
-async def _grade(course: Course, assignment: str, student: str, master: dict[str, Master], limits: Limits) -> Graded:
-    try:
-        submission = read_submission(course, assignment, student, list(master))
-        executed, notes = {}, {}
-        for name in master:
-            execution = await _run(course, assignment, submission, name, master[name], limits)
-            executed[name] = execution.notebook
-            notes[name] = execution.notes
-        notes[next(iter(master))][:0] = submission.notes
-        score = gradebook.commit(course, assignment, submission, executed, notes)
-        return Graded(student, score, [note for some in notes.values() for note in some])
-    except Exception as error:  # a fault of ours with one submission must not cost the others their grades
-        return Graded(student, None, [reasons.harness_failed(error)])
+@dataclass
+class _Ran:
+    """A submission's notebooks after they ran."""
+
+    submission: Submission
+    executions: dict[str, Execution]
 
 
-async def _run(
-    course: Course, assignment: str, submission: Submission, name: str, master: Master, limits: Limits
+def _run_all(
+    course: Course, assignment: str, students: list[str], master: dict[str, Master], warm: WarmParent, way: Way
+) -> Iterator[tuple[str, "Future[_Ran]"]]:
+    """Run every student's notebooks, `jobs` at a time, and yield each student as soon as theirs are done."""
+    slots: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for slot in range(way.jobs):
+        slots.put(slot)
+
+    def run(student: str) -> _Ran:
+        slot = slots.get()
+        try:
+            submission = read_submission(course, assignment, student, list(master))
+            executions = {
+                name: _run(course, assignment, submission, name, master[name], warm, way, slot) for name in master
+            }
+            return _Ran(submission, executions)
+        finally:
+            slots.put(slot)
+
+    with ThreadPoolExecutor(way.jobs) as pool:
+        futures = {pool.submit(run, student): student for student in students}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _run(
+    course: Course,
+    assignment: str,
+    submission: Submission,
+    name: str,
+    master: Master,
+    warm: WarmParent,
+    way: Way,
+    slot: int,
 ) -> Execution:
     handed_in = submission.notebooks[name]
     if isinstance(handed_in, Reason):
         return mark_not_run(copy.deepcopy(master.notebook), handed_in)
     notebook, notes = restore(handed_in, master)
     with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
-        folder = Path(scratch) / "work"
-        lay_out_files(submission, course.source(assignment), folder)
-        execution = await execute(notebook, folder, limits)
+        student_files, judge_files = Path(scratch) / "student", Path(scratch) / "judge"
+        lay_out_files(course.source(assignment), judge_files)
+        lay_out_files(submission.folder, student_files)
+        lay_out_files(course.source(assignment), student_files)
+        session = Session(warm, student_files, judge_files, slot, way.threads, way.limits)
+        try:
+            execution = session.run(copy.deepcopy(notebook))
+        except EngineError:
+            # The harness was hit, not the submission: once more from the start, with a new warm parent if need be.
+            warm.restart()
+            execution = session.run(notebook)
     return Execution(execution.notebook, notes + execution.notes)
+
+
+def _commit(course: Course, assignment: str, student: str, ran: "Future[_Ran]") -> Graded:
+    try:
+        result = ran.result()
+        submission, executions = result.submission, result.executions
+        notes = {name: execution.notes for name, execution in executions.items()}
+        notes[next(iter(notes))][:0] = submission.notes
+        notebooks = {name: execution.notebook for name, execution in executions.items()}
+        score = gradebook.commit(course, assignment, submission, notebooks, notes)
+        return Graded(student, score, [note for some in notes.values() for note in some])
+    except Exception as error:  # a fault of ours with one submission must not cost the others their grades
+        return Graded(student, None, [reasons.harness_failed(error)])
+
+
+def _prove(course: Course, assignment: str, master: dict[str, Master], warm: WarmParent, way: Way) -> None:
+    """Run the assignment's own solution; if that does not score full marks here, nobody's score means anything."""
+    source = course.source(assignment)
+    solutions = {name: read_notebook(source / f"{name}.ipynb") for name in master}
+    solution = Submission("the solution", source, solutions)
+    for name in master:
+        execution = _run(course, assignment, solution, name, master[name], warm, way, slot=0)
+        failed = [_short_of_full(cell) for cell in execution.notebook.cells if cells.is_test(cell)]
+        complaints = [str(note) for note in execution.notes] + [text for text in failed if text]
+        if complaints:
+            raise CourseError(
+                f"The solution of {assignment} does not score full marks here, so nothing was graded:\n  "
+                + "\n  ".join(complaints)
+                + "\nMend the assignment or the environment; --no-proof grades all the same."
+            )
+
+
+def _short_of_full(cell) -> str:
+    earned, possible = determine_grade(cell)
+    if earned == possible:
+        return ""
+    said = [output.get("text") or output.get("evalue") or "" for output in cell.outputs]
+    return f"{cells.grade_id(cell)} gives {earned:g} of {possible:g}: {' '.join(said).strip()[:500]}"

@@ -65,6 +65,16 @@ def crashed(position: int) -> Reason:
     return Reason("crashed", f"The interpreter ended in cell {position}; nothing after it was run.", lost=True)
 
 
+def not_the_protocol(position: int, what: str) -> Reason:
+    """The student process sent something that no honest one sends."""
+    return Reason("broken off", f"In cell {position} the process answered with {what}; it was ended.", lost=True)
+
+
+def judge_failed(position: int, what: str) -> Reason:
+    """The judge itself did not finish a test cell: a fault of the test, not of the student."""
+    return Reason("judge", f"The test in cell {position} {what}; have a look at the test itself.", lost=True)
+
+
 def harness_failed(error: BaseException) -> Reason:
     """Something went wrong in the harness itself; the submission is untouched and can be graded again."""
     return Reason("harness error", f"{type(error).__name__}: {error}. Nothing was recorded; grade it again.", lost=True)

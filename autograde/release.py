@@ -25,7 +25,7 @@ def release(course: Course, assignment: str) -> list[str]:
     Raises `CourseError` where there is no such assignment or nbgrader cannot convert its source.
     """
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
-        fresh = _generate_alone(course, assignment, Path(folder))
+        fresh = _generate(course, assignment, Path(folder), in_gradebook=False)
         changes = _compare(fresh, course.release(assignment))
         if changes:
             _replace(course.release(assignment), fresh)
@@ -35,13 +35,13 @@ def release(course: Course, assignment: str) -> list[str]:
 def stale(course: Course, assignment: str) -> list[str]:
     """What differs between the release in place and a fresh one, one line a file; empty when they are equal."""
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
-        return _compare(_generate_alone(course, assignment, Path(folder)), course.release(assignment))
+        return _compare(_generate(course, assignment, Path(folder), in_gradebook=False), course.release(assignment))
 
 
 def generate_release(course: Course, assignment: str) -> dict[str, NotebookNode]:
     """The assignment's released notebooks, freshly generated; keys are their names without `.ipynb`."""
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
-        fresh = _generate_alone(course, assignment, Path(folder))
+        fresh = _generate(course, assignment, Path(folder), in_gradebook=False)
         return {path.stem: read_notebook(path) for path in sorted(fresh.glob("*.ipynb"))}
 
 
@@ -55,7 +55,7 @@ def orphans(course: Course) -> list[Path]:
 def register(course: Course, assignment: str) -> None:
     """Enter the assignment's cells and points in the gradebook, as `nbgrader generate_assignment` does."""
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
-        _generate(course, assignment, Path(folder), course.database)
+        _generate(course, assignment, Path(folder), in_gradebook=True)
 
 
 def masters(course: Course, assignment: str) -> dict[str, Master]:
@@ -65,7 +65,7 @@ def masters(course: Course, assignment: str) -> dict[str, Master]:
     names without `.ipynb`. Raises `CourseError` where the source is not a notebook nbgrader accepts.
     """
     course.require(assignment)
-    converter = _converter(course, assignment, Path("unused"), course.database)
+    converter = _converter(course, assignment, Path("unused"))
     saved = converter.preprocessors.index(SaveCells)
     before, after = converter.preprocessors[:saved], converter.preprocessors[saved + 1 :]
     found = {}
@@ -83,14 +83,12 @@ def masters(course: Course, assignment: str) -> dict[str, Master]:
     return found
 
 
-def _generate_alone(course: Course, assignment: str, folder: Path) -> Path:
-    """Generate a release without touching the gradebook of a running class."""
-    return _generate(course, assignment, folder / "release", f"sqlite:///{folder / 'gradebook.db'}")
-
-
-def _generate(course: Course, assignment: str, into: Path, database: str) -> Path:
+def _generate(course: Course, assignment: str, into: Path, in_gradebook: bool) -> Path:
     course.require(assignment)
-    converter = _converter(course, assignment, into, database)
+    converter = _converter(course, assignment, into)
+    if not in_gradebook:  # the release is the same, and the gradebook of a running class is not touched
+        converter.no_database = True
+        converter.preprocessors = [step for step in converter.preprocessors if step is not SaveCells]
     messages = io.StringIO()
     handler = logging.StreamHandler(messages)
     converter.log = logging.Logger("release", logging.ERROR)
@@ -104,11 +102,9 @@ def _generate(course: Course, assignment: str, into: Path, database: str) -> Pat
     return into / assignment
 
 
-def _converter(course: Course, assignment: str, into: Path, database: str) -> GenerateAssignment:
+def _converter(course: Course, assignment: str, into: Path) -> GenerateAssignment:
     config = copy.deepcopy(course.config)
-    config.CourseDirectory.update(
-        Config(assignment_id=assignment, release_directory=str(into), db_url=database, root=str(course.root))
-    )
+    config.CourseDirectory.update(Config(assignment_id=assignment, release_directory=str(into), root=str(course.root)))
     converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
     converter.force = True
     return converter

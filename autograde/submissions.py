@@ -54,16 +54,11 @@ def read_submission(course: Course, assignment: str, student: str, names: list[s
     return submission
 
 
-def lay_out_files(submission: Submission, source: Path, target: Path) -> None:
-    """Copy the files beside the notebooks into `target`: the student's, then the assignment's own over them.
+def lay_out_files(source: Path, target: Path) -> None:
+    """Copy the files beside the notebooks in `source` into `target`, over those that are there.
 
     Links are not followed, so that no file from elsewhere comes along.
     """
-    _copy_plain_files(submission.folder, target)
-    _copy_plain_files(source, target)
-
-
-def _copy_plain_files(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for folder, subfolders, names in os.walk(source, followlinks=False):
         subfolders[:] = [name for name in subfolders if name != ".ipynb_checkpoints"]

@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from autograde.commands.shared import ClassroomOption, CourseOption, JobsOption, console, cores, errors, told
+from autograde.commands.shared import (
+    ClassroomOption,
+    CourseOption,
+    JobsOption,
+    SandboxOption,
+    console,
+    cores,
+    errors,
+    told,
+)
 
 
 def grade(
@@ -14,6 +23,11 @@ def grade(
         list[str] | None, typer.Option("--student", help="Only this student; can be repeated.", show_default=False)
     ] = None,
     jobs: JobsOption = None,
+    sandbox: SandboxOption = "namespaces",
+    cell_seconds: Annotated[float, typer.Option("--cell-seconds", min=1, help="Time limit of one cell.")] = 60,
+    proof: Annotated[
+        bool, typer.Option(help="Run the assignment's own solution first; grade only if it scores full marks.")
+    ] = True,
     course: CourseOption = None,
     classroom: ClassroomOption = None,
 ) -> None:
@@ -23,26 +37,38 @@ def grade(
     one, which can be graded again; 2: nothing was graded.
     """
     from autograde.course import CourseError, find_course
+    from autograde.engine.processes import EngineError
+    from autograde.engine.sandbox import NoSandboxError
     from autograde.limits import Limits
 
-    with told(CourseError):
+    with told(CourseError, NoSandboxError, EngineError):
         here = find_course(course, classroom)
         here.require(assignment)
         students = student or here.students(assignment)
         if not students:
             raise CourseError(f"Nothing was handed in: {here.submitted(assignment, '*')} matches no folder.")
-        failed = grade_class(here, assignment, students, jobs or cores(), Limits())
+        way = the_way(sandbox, Limits(cell_seconds=cell_seconds), jobs, proof)
+        failed = grade_class(here, assignment, students, way)
     raise typer.Exit(1 if failed else 0)
 
 
-def grade_class(here, assignment: str, students: list[str], jobs: int, limits) -> bool:
+def the_way(sandbox: str, limits, jobs: int | None, proof: bool = True):
+    """How to grade, with as many threads for each job as the cores allow."""
+    from autograde.engine.sandbox import choose_sandbox
+    from autograde.grade import Way
+
+    jobs = jobs or cores()
+    return Way(choose_sandbox(sandbox), limits, jobs, threads=max(1, cores() // jobs), proof=proof)
+
+
+def grade_class(here, assignment: str, students: list[str], way) -> bool:
     """Grade, show progress, then the table and where everything lies; whether the harness failed on any."""
     from autograde.grade import grade as run_grade
     from autograde.gradebook import export, write_feedback
     from autograde.report import class_table, summary
 
     with _progress(len(students)) as tell:
-        graded = run_grade(here, assignment, students, jobs, limits, tell)
+        graded = run_grade(here, assignment, students, way, tell)
     console.print(class_table(assignment, graded))
     console.print(summary(graded), highlight=False)
     with console.status("Writing feedback and grades …"):

@@ -29,6 +29,12 @@ JobsOption = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="How many submissions run at once; without it, as many as there are cores."),
 ]
+SandboxOption = Annotated[
+    str,
+    typer.Option(
+        "--sandbox", help="namespaces: lock student code up, or refuse; none: run it unlocked.", metavar="WALL"
+    ),
+]
 
 
 def cores() -> int:

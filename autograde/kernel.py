@@ -1,38 +1,29 @@
-"""Run a notebook's cells in a kernel of their own, within limits, keeping whatever was reached."""
+"""Run a notebook in a Jupyter kernel, as a student's own JupyterLab does.
+
+This is how `autograde check` runs where the engine cannot, on Windows and macOS. It locks nothing up.
+"""
 
 import asyncio
 import os
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from autograde import reasons
+from autograde.execution import Execution, fail, mark_not_run
 from autograde.limits import Limits
 from autograde.reasons import Reason
-
-NOT_RUN = "NotRun"
-"""The error name in the output of a cell that was never reached, so that no tool takes its silence for success."""
-
-
-@dataclass
-class Execution:
-    """A notebook after its cells ran; `notes` says what cut it short, where something did."""
-
-    notebook: NotebookNode
-    notes: list[Reason] = field(default_factory=list)
 
 
 async def execute(notebook: NotebookNode, folder: Path, limits: Limits) -> Execution:
     """Run the notebook's code cells in order with `folder` as the working folder; outputs go into the notebook.
 
     A cell that raises does not stop the next one. A cell past its time limit is interrupted; an interpreter that dies,
-    or does not heed the interrupt, ends the run, and the cells after it get a `NotRun` error as their output.
+    or does not heed the interrupt, ends the run, and the cells after it fail with the reason.
     """
     execution = Execution(notebook)
     client = NotebookClient(
@@ -72,7 +63,7 @@ async def _run_cells(client: NotebookClient, execution: Execution, limits: Limit
                 _end(execution, index, note)
                 return
             execution.notes.append(note)
-            _fail(cell, "CellTimeout", note.text)
+            fail(cell, note)
         except DeadKernelError:
             _end(execution, index, reasons.crashed(position))
             return
@@ -91,31 +82,11 @@ async def _interrupted(client: NotebookClient, grace_seconds: float) -> bool:
     return True
 
 
-def _end(execution: Execution, index: int, note: Reason) -> None:
-    """Note why the run ended in the cell at `index` and mark every code cell from it on as not passed."""
-    execution.notes.append(note)
-    for later, cell in enumerate(execution.notebook.cells[index:]):
-        if cell.cell_type == "code":
-            _fail(cell, "Ended" if later == 0 else NOT_RUN, note.text)
-
-
-def mark_not_run(notebook: NotebookNode, note: Reason) -> Execution:
-    """The execution of a notebook none of whose cells could be run, for the reason in `note`."""
-    execution = Execution(notebook)
-    _end(execution, 0, note)
-    return execution
-
-
-def _fail(cell: NotebookNode, name: str, message: str) -> None:
-    cell.outputs.append(new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"]))
+def _end(execution: Execution, index: int, reason: Reason) -> None:
+    """Note why the run ended in the cell at `index`, and fail that cell and those after it."""
+    execution.notes += mark_not_run(execution.notebook, reason, index).notes
 
 
 def _environment(profile: str) -> dict[str, str]:
-    """One thread for each notebook, since several run at once, and matplotlib without a screen."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {
-        **os.environ,
-        **threads,
-        "NBGRADER_EXECUTION": "autograde",
-        "IPYTHONDIR": profile,  # no history, no start-up files of whoever runs the harness
-    }
+    # No history and no start-up files: the notebook has to run for others too.
+    return {**os.environ, "IPYTHONDIR": profile}

@@ -1,0 +1,110 @@
+"""Outputs of a cell as they arrive: believed only in form, and cut where there are too many."""
+
+import json
+import re
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from autograde.engine.wire import ProtocolError
+
+_MIME = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
+_SHOWN = {"stream", "display_data"}
+
+
+class Outputs:
+    """Collects one cell's outputs, at most `most_bytes` of them; the rest is dropped as it comes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.collected: list[NotebookNode] = []
+        self.cut = False
+        self._size = 0
+        self._displays: dict[str, int] = {}
+
+    def add(self, raw: Any, only_shown: bool = False) -> None:
+        """Take an output as a process sent it.
+
+        `only_shown` refuses results and errors: what a student's code prints while a test looks at it may be shown, but
+        must not look like what the test found. Raises `ProtocolError` for anything that is no output.
+        """
+        if type(raw) is not dict:
+            raise ProtocolError("an output is not a dict")
+        kind = raw.get("output_type")
+        if kind == "clear_output":
+            if not only_shown:
+                self.collected, self._displays = [], {}
+            return
+        if only_shown and kind not in _SHOWN:
+            return
+        output = _checked(raw)
+        size = len(json.dumps(output))
+        if self._size + size > self.most_bytes:
+            self._cut_off()
+            return
+        self._size += size
+        self._place(output, raw)
+
+    def _place(self, output: NotebookNode, raw: dict[str, Any]) -> None:
+        last = self.collected[-1] if self.collected else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+            return
+        display_id = raw.get("display_id")
+        if type(display_id) is str and raw.get("update") is True and display_id in self._displays:
+            self.collected[self._displays[display_id]] = output
+            return
+        if type(display_id) is str:
+            self._displays[display_id] = len(self.collected)
+        self.collected.append(output)
+
+    def _cut_off(self) -> None:
+        if not self.cut:
+            self.cut = True
+            text = f"\n… cut off here: a cell may put out {self.most_bytes / 2**20:g} MB\n"
+            self.collected.append(new_output("stream", name="stdout", text=text))
+
+
+def _checked(raw: dict[str, Any]) -> NotebookNode:
+    kind = raw.get("output_type")
+    if kind == "stream":
+        name = "stderr" if raw.get("name") == "stderr" else "stdout"
+        return new_output("stream", name=name, text=_text(raw.get("text")))
+    if kind == "error":
+        lines = raw.get("traceback")
+        return new_output(
+            "error",
+            ename=_text(raw.get("ename")),
+            evalue=_text(raw.get("evalue")),
+            traceback=[_text(line) for line in lines] if type(lines) is list else [],
+        )
+    if kind in ("display_data", "execute_result"):
+        bundle = {"data": _data(raw.get("data")), "metadata": _json(raw.get("metadata"))}
+        if kind == "execute_result":
+            count = raw.get("execution_count")
+            bundle["execution_count"] = count if type(count) is int else None
+        return new_output(kind, **bundle)
+    raise ProtocolError(f"there is no output of type {kind!r}")
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else repr(value)
+
+
+def _data(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise ProtocolError("an output's data is not a dict")
+    data = {}
+    for mime, content in value.items():
+        if not _MIME.fullmatch(mime):
+            raise ProtocolError(f"{mime!r} is no type of data")
+        data[mime] = _json(content) if mime.endswith("json") else _text(content)
+    return data
+
+
+def _json(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return {}

@@ -1,0 +1,136 @@
+"""The coordinator's end of the warm parent: ask for a process, interrupt it, kill it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from autograde.engine.sandbox import Sandbox
+from autograde.engine.wire import Channel, Closed, OutOfTime
+from autograde.limits import Limits
+
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+"""What the warm parent gets of the environment: student code can read the environment its process was born with."""
+
+GONE_SECONDS = 0.2
+"""How long a process is given to be found dead, once what hung on it is."""
+
+
+class EngineError(Exception):
+    """The harness could not do its own part; the message says what failed and the remedy."""
+
+
+@dataclass
+class Process:
+    """A student process or a judge. `slot` numbers those that run at the same time."""
+
+    pid: int
+    pidfd: int
+    channel: Channel
+    alone: bool = field(default=False)
+    """Whether the process leads a group of its own instead of living in a namespace."""
+
+    def interrupt(self) -> None:
+        """Send Ctrl-C."""
+        self._signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process and everything it started, and close the channel."""
+        self._signal(signal.SIGKILL)
+        self.channel.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+    def _signal(self, number: int) -> None:
+        if self.pidfd < 0:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+            if self.alone:
+                os.killpg(self.pid, number)
+
+
+class WarmParent:
+    """A running warm parent; `fork` may be called from several threads.
+
+    `preload` imports the scientific stack beforehand: worth its seconds where many notebooks are to be run.
+    """
+
+    def __init__(self, sandbox: Sandbox, preload: bool = True) -> None:
+        self.sandbox = sandbox
+        self._preload = preload
+        self._lock = threading.Lock()
+        self._start()
+
+    def __enter__(self) -> "WarmParent":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._requests.close()
+        self._program.wait()
+
+    def fork(self, role: str, work: Path, slot: int, limits: Limits, threads: int) -> Process:
+        """Fork a "student" or a "judge" with a private copy of the folder `work` as its working folder.
+
+        Raises `EngineError` where the process cannot be made or locked up.
+        """
+        jail = self.sandbox.jail(role, work, slot, limits)
+        request = msgpack.packb({"role": role, "work": str(work), "threads": threads, "jail": jail})
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs, self._lock:
+            try:
+                socket.send_fds(self._requests, [request], [theirs.fileno()])
+                message, descriptors, _, _ = socket.recv_fds(self._requests, 64, 1)
+            except OSError:
+                message = b""
+        if not message:
+            raise EngineError("The warm parent is gone; it may have been killed for its memory.")
+        process = Process(msgpack.unpackb(message), descriptors[0], Channel(ours), alone=jail is None)
+        self._wait_until_locked_up(process)
+        return process
+
+    def check_alive(self) -> None:
+        """Raise `EngineError` where the warm parent has ended, which ends everything forked from it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._program.wait(GONE_SECONDS)
+            raise EngineError("The warm parent ended, and the submission with it.")
+
+    def restart(self) -> None:
+        """Start a new warm parent where the old one has ended."""
+        with self._lock:
+            if self._program.poll() is not None:
+                self._requests.close()
+                self._start()
+
+    def _start(self) -> None:
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        with theirs:
+            self._program = subprocess.Popen(
+                [sys.executable, "-m", "autograde.engine.warm", str(theirs.fileno()), str(int(self._preload))],
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        if self._requests.recv(16) != b"ready":
+            raise EngineError("The warm parent did not start; what it printed above says why.")
+
+    def _wait_until_locked_up(self, process: Process) -> None:
+        try:
+            answer = process.channel.receive()
+        except (Closed, OutOfTime) as error:
+            process.kill()
+            raise EngineError("A process ended before it was locked up.") from error
+        if answer["kind"] != "locked up":
+            process.kill()
+            raise EngineError(f"A process could not be locked up: {answer.get('reason')}")

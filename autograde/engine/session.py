@@ -1,0 +1,208 @@
+"""Run one notebook of one submission: cells to the student process, test cells to the judge, within the limits."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.utils import is_locked
+
+from autograde import notebook as cells
+from autograde import reasons
+from autograde.engine.judge import observed_functions
+from autograde.engine.outputs import Outputs
+from autograde.engine.processes import Process, WarmParent
+from autograde.engine.wire import Closed, OutOfTime, ProtocolError
+from autograde.execution import Execution, fail, mark_not_run
+from autograde.limits import Limits
+from autograde.reasons import Reason
+
+JUDGE_EXTRA_SECONDS = 30
+"""Wall time a test cell has beyond the student's, for what the test itself computes."""
+
+
+class Ended(Exception):
+    """The student process is gone, or had to be ended; `reason` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.text)
+        self.reason = reason
+
+
+class Session:
+    """The processes that run one notebook."""
+
+    def __init__(
+        self, warm: WarmParent, student_files: Path, judge_files: Path, slot: int, threads: int, limits: Limits
+    ) -> None:
+        self.limits = limits
+        self._warm = warm
+        self._files = {"student": student_files, "judge": judge_files}
+        self._slot = slot
+        self._threads = threads
+        self._student: Process | None = None
+        self._judge: Process | None = None
+        self._given: list[str] = []
+        self._notes: list[Reason] = []
+
+    def run(self, notebook: NotebookNode) -> Execution:
+        """Run the notebook's code cells in order; their outputs go into the notebook.
+
+        A cell that raises does not stop the next one; a cell past its limit is interrupted. When the student process
+        ends, what was reached stands and the rest fails with the reason. Raises `EngineError` where the harness itself
+        fails.
+        """
+        self._end_of_notebook = time.monotonic() + self.limits.notebook_seconds
+        try:
+            self._student = self._fork("student")
+            for index, cell in enumerate(notebook.cells):
+                if cell.cell_type != "code" or not cell.source.strip():
+                    continue
+                try:
+                    self._run_cell(cell, index + 1)
+                except Ended as ended:
+                    rest = mark_not_run(notebook, ended.reason, index + 1)
+                    return Execution(notebook, self._notes + rest.notes)
+            return Execution(notebook, self._notes)
+        finally:
+            for process in (self._student, self._judge):
+                if process:
+                    process.kill()
+
+    def _fork(self, role: str) -> Process:
+        return self._warm.fork(role, self._files[role], self._slot, self.limits, self._threads)
+
+    def _run_cell(self, cell: NotebookNode, position: int) -> None:
+        observed = cells.is_test(cell) and observed_functions(cell.source)
+        outputs = Outputs(self.limits.output_bytes)
+        now = time.monotonic()
+        deadline = min(now + self.limits.cell_seconds, self._end_of_notebook)
+        try:
+            if now >= self._end_of_notebook:
+                raise Ended(reasons.out_of_time(position, self.limits.notebook_seconds))
+            if observed:
+                self._judge_cell(cell, position, deadline, outputs)
+                return
+            if is_locked(cell) and not cells.is_graded(cell):
+                self._given.append(cell.source)
+            self._student_cell(cell, position, deadline, outputs)
+        except Ended as ended:
+            # What the judge had found before stands; of a cell in the student process nothing does.
+            if not observed or not outputs.collected:
+                fail(cell, ended.reason)
+            raise
+        finally:
+            cell.outputs = outputs.collected + cell.outputs
+
+    def _student_cell(self, cell: NotebookNode, position: int, deadline: float, outputs: Outputs) -> None:
+        self._tell_student("cell", position, source=cell.source)
+        _, in_time = self._student_answers("done", position, deadline, outputs)
+        if not in_time:
+            fail(cell, self._notes[-1])
+
+    def _judge_cell(self, cell: NotebookNode, position: int, deadline: float, outputs: Outputs) -> None:
+        """Run a test cell in the judge, handing its questions on to the student process."""
+        judge = self._ready_judge()
+        judge.channel.send("cell", source=cell.source)
+        ended: Ended | None = None
+        while True:
+            try:
+                frame = judge.channel.receive(deadline + self.limits.grace_seconds + JUDGE_EXTRA_SECONDS)
+            except (Closed, OutOfTime) as error:
+                self._warm.check_alive()
+                self._end_judge()
+                note = reasons.judge_failed(position, "ended" if isinstance(error, Closed) else "took too long")
+                self._notes.append(note)
+                fail(cell, note)
+                break
+            if frame["kind"] == "output":
+                outputs.add(frame["output"])
+            elif frame["kind"] == "done":
+                break
+            elif ended:
+                judge.channel.send("answer", raised=_raised("RuntimeError", ended.reason.text))
+            else:
+                try:
+                    answer = self._ask_student(frame, position, deadline, outputs)
+                except Ended as reason:
+                    ended = reason
+                    answer = {"raised": _raised("RuntimeError", ended.reason.text)}
+                judge.channel.send("answer", **answer)
+        if ended:
+            # Parts of this cell that had passed keep their points; only the cells after it were not reached.
+            raise ended
+
+    def _ask_student(
+        self, question: dict[str, Any], position: int, deadline: float, outputs: Outputs
+    ) -> dict[str, Any]:
+        too_long = _raised("TimeoutError", f"it ran longer than {self.limits.cell_seconds:g} s and was interrupted")
+        if time.monotonic() >= deadline:
+            return {"raised": too_long}
+        asked = {name: question[name] for name in ("name", "source", "arguments")}
+        self._tell_student("observe", position, **asked)
+        frame, in_time = self._student_answers("answer", position, deadline, outputs, only_shown=True)
+        if not in_time:
+            return {"raised": too_long}
+        return {name: frame[name] for name in ("value", "raised") if name in frame}
+
+    def _tell_student(self, kind: str, position: int, **content: Any) -> None:
+        try:
+            self._student.channel.send(kind, **content)
+        except Closed as error:
+            raise self._crashed(position) from error
+
+    def _student_answers(
+        self, wanted: str, position: int, deadline: float, outputs: Outputs, only_shown: bool = False
+    ) -> tuple[dict[str, Any], bool]:
+        """Wait for the frame `wanted` while collecting outputs; the frame, and whether it came in time.
+
+        Past the deadline the student process is interrupted, past the grace time it is killed.
+        """
+        in_time = True
+        try:
+            while True:
+                try:
+                    frame = self._student.channel.receive(deadline)
+                except OutOfTime:
+                    if not in_time:
+                        self._notes.pop()  # that it was interrupted, which it did not heed
+                        raise Ended(reasons.unstoppable(position, self.limits.cell_seconds)) from None
+                    in_time = False
+                    self._notes.append(reasons.cell_timed_out(position, self.limits.cell_seconds))
+                    self._student.interrupt()
+                    deadline = time.monotonic() + self.limits.grace_seconds
+                    continue
+                if frame["kind"] == wanted:
+                    return frame, in_time
+                if frame["kind"] != "output":
+                    raise ProtocolError(f"{frame['kind']!r} instead of {wanted!r}")
+                outputs.add(frame.get("output"), only_shown)
+        except Closed as error:
+            raise self._crashed(position) from error
+        except ProtocolError as error:
+            raise Ended(reasons.not_the_protocol(position, str(error))) from error
+
+    def _crashed(self, position: int) -> Ended:
+        """The student process ended by itself; raises `EngineError` where the harness pulled it down."""
+        self._warm.check_alive()
+        return Ended(reasons.crashed(position))
+
+    def _ready_judge(self) -> Process:
+        """The judge, with all given cells seen so far run in it."""
+        if self._judge is None:
+            self._judge = self._fork("judge")
+        given, self._given = self._given, []
+        for source in given:
+            self._judge.channel.send("cell", source=source)
+            while self._judge.channel.receive(time.monotonic() + self.limits.cell_seconds)["kind"] != "done":
+                pass
+        return self._judge
+
+    def _end_judge(self) -> None:
+        if self._judge:
+            self._judge.kill()
+            self._judge = None
+
+
+def _raised(kind: str, message: str) -> dict[str, str]:
+    return {"type": kind, "name": kind, "message": message}

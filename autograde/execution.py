@@ -1,0 +1,30 @@
+"""What comes of running a notebook, whoever ran it."""
+
+from dataclasses import dataclass, field
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from autograde.reasons import Reason
+
+
+@dataclass
+class Execution:
+    """A notebook after its cells ran; `notes` says what cut it short, where something did."""
+
+    notebook: NotebookNode
+    notes: list[Reason] = field(default_factory=list)
+
+
+def fail(cell: NotebookNode, reason: Reason) -> None:
+    """Give a code cell an error as its output, so that no tool takes its silence for success."""
+    name = reason.code.title().replace(" ", "")
+    cell.outputs.append(new_output("error", ename=name, evalue=reason.text, traceback=[f"{name}: {reason.text}"]))
+
+
+def mark_not_run(notebook: NotebookNode, reason: Reason, first: int = 0) -> Execution:
+    """Fail every code cell from the one at index `first` on, which was not reached for this reason."""
+    for cell in notebook.cells[first:]:
+        if cell.cell_type == "code":
+            fail(cell, reason)
+    return Execution(notebook, [reason])
