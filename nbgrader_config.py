@@ -27,3 +27,6 @@ c.CourseDirectory.db_url = f"sqlite:///{classroom / 'gradebook.db'}"
 c.Exchange.root = str(classroom / "exchange")
 c.ExportApp.plugin_class = "nbgrader.plugins.export.CsvExportPlugin"
 c.CsvExportPlugin.to = str(classroom / "grades.csv")
+
+# Formgrader and feedback render what students wrote: nothing in it may run in the reader's browser.
+c.HTMLExporter.filters = {"markdown2html": "autograde.sanitize.markdown_to_safe_html"}

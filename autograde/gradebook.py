@@ -1,6 +1,9 @@
 """Enter results in nbgrader's gradebook through nbgrader's own objects; the one module that writes to it."""
 
+import copy
 import logging
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
@@ -10,12 +13,18 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import CsvExportPlugin
 from nbgrader.preprocessors import AssignLatePenalties, LimitOutput, SaveAutoGrades
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from autograde import notebook as cells
 from autograde.course import Course
 from autograde.reasons import Reason
+from autograde.release import masters
+from autograde.sanitize import clean_outputs, markdown_to_safe_html
 from autograde.submissions import Submission
+
+# nbgrader builds a submission in an order that SQLAlchemy remarks upon; what it stores is right.
+warnings.filterwarnings("ignore", message="Object of type <Submitted", category=SAWarning)
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ def commit(
         for step in (LimitOutput, SaveAutoGrades, AssignLatePenalties):
             notebook, resources = step(config=course.config).preprocess(notebook, resources)
         _comment(course, assignment, student, name, notes.get(name, []))
+        clean_outputs(notebook)
         cells.write_notebook(notebook, course.autograded(assignment, student) / f"{name}.ipynb")
     return read_score(course, assignment, student)
 
@@ -71,20 +81,35 @@ def read_score(course: Course, assignment: str, student: str) -> Score:
         return Score(submission.score, submission.max_score, to_mark, submission.late_submission_penalty or 0)
 
 
-def write_feedback(course: Course, assignment: str, students: list[str]) -> list[str]:
-    """Write each student's feedback page; return the students for whom nbgrader could not make one."""
-    failed = []
+def write_feedback(course: Course, assignment: str, students: list[str]) -> Iterator[tuple[str, bool]]:
+    """Write each student's feedback page and yield the student, and whether nbgrader could make the page.
+
+    Hidden tests stay hidden and nothing a student wrote is active in the page.
+    """
+    visible = {name: master.visible for name, master in masters(course, assignment).items()}
+
+    def hide_tests(notebook: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        texts = visible.get(resources["nbgrader"]["notebook"], {})
+        for cell in filter(cells.is_test, notebook.cells):
+            if cell.source != texts.get(cells.grade_id(cell), ""):
+                cell.source = texts.get(cells.grade_id(cell), "")
+                _shorten_tracebacks(cell)
+        return notebook, resources
+
     for student in students:
-        config = Config(course.config)
+        config = copy.deepcopy(course.config)
         config.CourseDirectory.update(Config(assignment_id=assignment, student_id=student, root=str(course.root)))
+        config.HTMLExporter.filters = {"markdown2html": markdown_to_safe_html}
         converter = GenerateFeedback(coursedir=CourseDirectory(config=config), config=config)
+        converter.preprocessors = [hide_tests, *converter.preprocessors]
         converter.force = True
         converter.log = logging.Logger("feedback", logging.CRITICAL)
         try:
             converter.start()
         except NbGraderException:
-            failed.append(student)
-    return failed
+            yield student, False
+        else:
+            yield student, True
 
 
 def export(course: Course) -> str:
@@ -107,6 +132,13 @@ def _comment(course: Course, assignment: str, student: str, name: str, notes: li
             told = [str(note) for note in notes]
             first.auto_comment = "\n".join([*told, first.auto_comment] if first.auto_comment else told)
             gradebook.db.commit()
+
+
+def _shorten_tracebacks(cell: NotebookNode) -> None:
+    """A traceback quotes the lines around the one that failed, hidden ones too."""
+    for output in cell.outputs:
+        if output.output_type == "error":
+            output.traceback = [f"{output.ename}: {output.evalue}"]
 
 
 def warnings_cost_nothing(notebook: NotebookNode) -> None:

@@ -10,6 +10,7 @@ from nbgrader.utils import is_locked
 from autograde import reasons
 from autograde.notebook import grade_id
 from autograde.reasons import Reason
+from autograde.sanitize import clean_attachments
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def restore(submission: NotebookNode, master: Master) -> tuple[NotebookNode, lis
 
 def _own_cell(cell: NotebookNode) -> NotebookNode:
     """A cell the assignment does not know: its text runs, its metadata means nothing."""
-    return _fresh(cell.cell_type, cell.source, cell.get("id"))
+    own = _fresh(cell.cell_type, cell.source, cell.get("id"))
+    _keep_pictures(cell, own)
+    return own
 
 
 def _known_cell(cell: NotebookNode, master: Master, name: str, notes: list[Reason]) -> NotebookNode:
@@ -68,7 +71,14 @@ def _known_cell(cell: NotebookNode, master: Master, name: str, notes: list[Reaso
             notes.append(reasons.cell_restored(name, "was edited"))
     else:
         restored.source = cell.source
+        _keep_pictures(cell, restored)
     return restored
+
+
+def _keep_pictures(cell: NotebookNode, restored: NotebookNode) -> None:
+    """A drawing pasted into a written answer is part of the answer."""
+    if restored.cell_type == "markdown" and (pictures := clean_attachments(cell.get("attachments"))):
+        restored.attachments = pictures
 
 
 def _put_back_deleted(cells: list[NotebookNode], known: dict[str, NotebookNode], notes: list[Reason]) -> None:

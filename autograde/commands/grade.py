@@ -67,43 +67,54 @@ def grade_class(here, assignment: str, students: list[str], way) -> bool:
     from autograde.gradebook import export, write_feedback
     from autograde.report import class_table, summary
 
-    with _progress(len(students)) as tell:
-        graded = run_grade(here, assignment, students, way, tell)
+    with _Progress("grading", len(students)) as progress:
+        graded = run_grade(here, assignment, students, way, lambda one: progress.tell(one.student, _score(one)))
     console.print(class_table(assignment, graded))
     console.print(summary(graded), highlight=False)
-    with console.status("Writing feedback and grades …"):
-        without = write_feedback(here, assignment, [one.student for one in graded if one.score])
-        grades = export(here)
-    console.print(f"gradebook  {here.database.removeprefix('sqlite:///')}", highlight=False, soft_wrap=True)
-    console.print(f"feedback   {here.feedback(assignment, '<student>')}", highlight=False, soft_wrap=True)
-    console.print(f"grades     {grades}", highlight=False, soft_wrap=True)
+    scored = [one.student for one in graded if one.score]
+    without = []
+    with _Progress("feedback", len(scored)) as progress:
+        for student, made in write_feedback(here, assignment, scored):
+            progress.tell(student)
+            if not made:
+                without.append(student)
+    grades = export(here)
+    for name, place in [
+        ("gradebook", here.database.removeprefix("sqlite:///")),
+        ("feedback", here.feedback(assignment, "<student>")),
+        ("grades", grades),
+    ]:
+        console.print(f"{name:10} {place}", markup=False, highlight=False, soft_wrap=True)
     if without:
-        errors.print(f"No feedback page could be made for {', '.join(without)}.", highlight=False)
+        errors.print(f"No feedback page could be made for {', '.join(without)}.", markup=False, highlight=False)
     return any(one.score is None for one in graded)
 
 
-class _progress:  # used as `with _progress(n) as tell:`
-    """A bar with the time left on a terminal, a line for each submission elsewhere."""
+def _score(graded) -> str:
+    return f"{graded.score.points:g} / {graded.score.possible:g}" if graded.score else "no score"
 
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = 0
+
+class _Progress:
+    """A bar with the time left on a terminal, a line for each result elsewhere."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, total, 0
+        columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(compact=True)
         self.bar = Progress(
-            TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            console=console, transient=True, disable=not console.is_terminal,
-        )  # fmt: skip
+            TextColumn(what), *columns, console=console, transient=True, disable=not console.is_terminal
+        )
 
     def __enter__(self):
         self.bar.start()
-        self.task = self.bar.add_task("grading", total=self.total)
-        return self.tell
+        self.task = self.bar.add_task(self.what, total=self.total)
+        return self
 
     def __exit__(self, *_) -> None:
         self.bar.stop()
 
-    def tell(self, graded) -> None:
+    def tell(self, student: str, result: str = "") -> None:
+        """One more is done; without a terminal, say so where there is a result to tell."""
         self.done += 1
         self.bar.advance(self.task)
-        if not console.is_terminal:
-            score = f"{graded.score.points:g} / {graded.score.possible:g}" if graded.score else "no score"
-            console.print(f"[{self.done}/{self.total}] {graded.student}: {score}", markup=False, highlight=False)
+        if result and not console.is_terminal:
+            console.print(f"[{self.done}/{self.total}] {student}: {result}", markup=False, highlight=False)
