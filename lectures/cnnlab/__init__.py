@@ -1,0 +1,1 @@
+"""What the lectures share: data, pictures, and later models and the training loop."""
