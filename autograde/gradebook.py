@@ -1,6 +1,7 @@
 """Enter results in nbgrader's gradebook through nbgrader's own objects; the one module that writes to it."""
 
 import copy
+import glob
 import logging
 import warnings
 from collections.abc import Iterator
@@ -98,7 +99,9 @@ def write_feedback(course: Course, assignment: str, students: list[str]) -> Iter
 
     for student in students:
         config = copy.deepcopy(course.config)
-        config.CourseDirectory.update(Config(assignment_id=assignment, student_id=student, root=str(course.root)))
+        config.CourseDirectory.update(
+            Config(assignment_id=assignment, student_id=glob.escape(student), root=str(course.root))
+        )
         config.HTMLExporter.filters = {"markdown2html": markdown_to_safe_html}
         converter = GenerateFeedback(coursedir=CourseDirectory(config=config), config=config)
         converter.preprocessors = [hide_tests, *converter.preprocessors]

@@ -1,6 +1,16 @@
-"""How much a submission may use; the one place where the defaults stand."""
+"""How much a submission may use; the one place where the defaults stand.
 
+A course changes them in its nbgrader_config.py, for all assignments or for one:
+
+    c.Limits.cell_seconds = 120
+    c.Limits.assignments = {"07_fast_training": {"cell_seconds": 300, "memory_bytes": 8 * 2**30}}
+"""
+
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
+
+from traitlets.config import Config
 
 
 @dataclass(frozen=True)
@@ -36,3 +46,21 @@ class Limits:
 
     open_files: int = 512
     """Descriptors of a process."""
+
+
+class LimitError(ValueError):
+    """The configuration sets a limit that does not exist or cannot be; the message names it."""
+
+
+def limits_for(assignment: str, config: Config) -> Limits:
+    """The limits for `assignment` by the course's configuration. Raises `LimitError`."""
+    section: dict[str, Any] = dict(config.get("Limits", {}))
+    own = section.pop("assignments", {}).get(assignment, {})
+    known = {field.name for field in dataclasses.fields(Limits)}
+    wanted = {**section, **own}
+    for name, value in wanted.items():
+        if name not in known:
+            raise LimitError(f"There is no limit {name!r} for {assignment}; limits are {', '.join(sorted(known))}.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise LimitError(f"The limit {name} of {assignment} is {value!r}; it must be a positive number.")
+    return Limits(**wanted)

@@ -1,8 +1,11 @@
 """Reading and writing notebooks, and what nbgrader's cell metadata says about a cell."""
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -21,13 +24,7 @@ def read_notebook(path: Path) -> NotebookNode:
     Raises `UnreadableNotebookError` for a file that is missing, too large, empty, not JSON or not a notebook.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST_NOTEBOOK:
-            raise UnreadableNotebookError(
-                f"{path.name} is {size / 2**20:.0f} MB; at most {LARGEST_NOTEBOOK // 2**20} MB are read. "
-                "Clear its outputs and save it again."
-            )
-        text = path.read_text(encoding="utf-8")
+        text = _read_plain_file(path).decode("utf-8")
     except OSError as error:
         raise UnreadableNotebookError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -43,6 +40,27 @@ def read_notebook(path: Path) -> NotebookNode:
             f"{path.name} is not a Jupyter notebook ({first_line[:200]}). Open it in JupyterLab and save it again."
         ) from error
     return notebook
+
+
+def _read_plain_file(path: Path) -> bytes:
+    """The file's bytes; a link is not followed, and a pipe or device is not waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnreadableNotebookError(f"{path.name} is a link; hand in the file itself.") from error
+        raise
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableNotebookError(f"{path.name} is not an ordinary file; hand in a notebook.")
+        if status.st_size > LARGEST_NOTEBOOK:
+            raise UnreadableNotebookError(
+                f"{path.name} is {status.st_size / 2**20:.0f} MB; at most {LARGEST_NOTEBOOK // 2**20} MB are read. "
+                "Clear its outputs and save it again."
+            )
+        return file.read()
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
@@ -61,24 +79,31 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
         raise
 
 
+def marks(cell: NotebookNode) -> dict[str, Any]:
+    """nbgrader's metadata of the cell; empty for an ordinary cell, and where something else stands in its place."""
+    metadata = cell.metadata.get("nbgrader")
+    return metadata if isinstance(metadata, dict) else {}
+
+
 def grade_id(cell: NotebookNode) -> str | None:
     """The name nbgrader knows the cell by, or None for an ordinary cell."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+    name = marks(cell).get("grade_id")
+    return name if isinstance(name, str) else None
 
 
 def is_graded(cell: NotebookNode) -> bool:
     """Whether the cell carries points in the gradebook (tests, and answers marked by hand)."""
-    return bool(cell.metadata.get("nbgrader", {}).get("grade"))
+    return bool(marks(cell).get("grade"))
 
 
 def is_solution(cell: NotebookNode) -> bool:
     """Whether the student writes in the cell."""
-    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+    return bool(marks(cell).get("solution"))
 
 
 def is_task(cell: NotebookNode) -> bool:
     """Whether the cell sets a task that a person marks (nbgrader's "manually graded task")."""
-    return bool(cell.metadata.get("nbgrader", {}).get("task"))
+    return bool(marks(cell).get("task"))
 
 
 def is_test(cell: NotebookNode) -> bool:
@@ -89,8 +114,3 @@ def is_test(cell: NotebookNode) -> bool:
 def is_manual(cell: NotebookNode) -> bool:
     """Whether a person gives the cell its points."""
     return is_task(cell) or (is_graded(cell) and not is_test(cell))
-
-
-def points(cell: NotebookNode) -> float:
-    """The most points the cell can earn; 0 for a cell without any."""
-    return float(cell.metadata.get("nbgrader", {}).get("points") or 0)

@@ -83,3 +83,18 @@ def harness_failed(error: BaseException) -> Reason:
 def odd_timestamp(text: str) -> Reason:
     """The time of handing in cannot be read."""
     return Reason("timestamp", f"timestamp.txt says {text[:40]!r}, which is no date; taken as handed in on time.")
+
+
+def folder_is_a_link(name: str) -> Reason:
+    """The submission's folder leads somewhere else."""
+    return Reason("link", f"The folder {name} is a link; what it leads to was not handed in here.", lost=True)
+
+
+def shadows(name: str) -> Reason:
+    """A file would be imported in place of a module."""
+    return Reason("shadows", f"{name} beside the notebook has the name of a module; the tests use the real one.")
+
+
+def other_kernel(language: str) -> Reason:
+    """The notebook says it is written in another language."""
+    return Reason("kernel", f"The notebook asks for a kernel for {language!r}; it was run as the assignment says.")

@@ -8,9 +8,12 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_locked
 
 from autograde import reasons
-from autograde.notebook import grade_id
+from autograde.notebook import grade_id, marks
 from autograde.reasons import Reason
 from autograde.sanitize import clean_attachments
+
+MARKS = ("grade", "solution", "locked", "task", "points", "schema_version")
+"""What nbgrader's metadata says of a cell, beside its name."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ def restore(submission: NotebookNode, master: Master) -> tuple[NotebookNode, lis
     notes: list[Reason] = []
     cells: list[NotebookNode] = []
     known = master.cells
+    kernel = submission.metadata.get("kernelspec")
+    language = kernel.get("language", "python") if isinstance(kernel, dict) else "python"
+    if language != "python":
+        notes.append(reasons.other_kernel(str(language)))
     last_place = {name: i for i, cell in enumerate(submission.cells) if (name := grade_id(cell)) in known}
     for i, cell in enumerate(submission.cells):
         name = grade_id(cell)
@@ -66,6 +73,8 @@ def _known_cell(cell: NotebookNode, master: Master, name: str, notes: list[Reaso
     restored = copy.deepcopy(master.cells[name])
     if cell.cell_type != restored.cell_type:
         notes.append(reasons.cell_restored(name, f"was made a {cell.cell_type} cell"))
+    if any(_mark(cell, mark) != _mark(restored, mark) for mark in MARKS):
+        notes.append(reasons.cell_restored(name, "was marked differently"))
     if is_locked(restored):
         if cell.source.strip() not in (restored.source.strip(), master.visible[name].strip()):
             notes.append(reasons.cell_restored(name, "was edited"))
@@ -73,6 +82,11 @@ def _known_cell(cell: NotebookNode, master: Master, name: str, notes: list[Reaso
         restored.source = cell.source
         _keep_pictures(cell, restored)
     return restored
+
+
+def _mark(cell: NotebookNode, name: str) -> object:
+    value = marks(cell).get(name)
+    return float(value) if name == "points" and isinstance(value, int | float) else value or False
 
 
 def _keep_pictures(cell: NotebookNode, restored: NotebookNode) -> None:

@@ -3,6 +3,7 @@
 import datetime
 import os
 import shutil
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from autograde import reasons
 from autograde.course import Course
 from autograde.notebook import UnreadableNotebookError, read_notebook
 from autograde.reasons import Reason
+
+IMPORTED_BY_TESTS = {"autograde", "cnnlab", "matplotlib", "numpy", "scipy", "skimage", "torch", "torchvision"}
 
 
 @dataclass
@@ -37,6 +40,10 @@ def read_submission(course: Course, assignment: str, student: str, names: list[s
     """
     folder = course.submitted(assignment, student)
     submission = Submission(student, folder, {})
+    if _leads_elsewhere(folder, student):
+        submission.notebooks = dict.fromkeys(names, reasons.folder_is_a_link(folder.name))
+        return submission
+    submission.notes += [reasons.shadows(name) for name in _shadows(folder)]
     submission.timestamp = _timestamp(folder, submission.notes)
     found = sorted(path.name for path in folder.glob("*.ipynb"))
     for name in names:
@@ -70,10 +77,22 @@ def lay_out_files(source: Path, target: Path) -> None:
                 shutil.copyfile(path, here / name)
 
 
+def _leads_elsewhere(folder: Path, student: str) -> bool:
+    """Whether the student's folder, or the assignment's in it, is a link: what it shows may be somebody else's."""
+    below = len(folder.parts) - folder.parts.index(student)
+    return any(path.is_symlink() for path in (folder, *list(folder.parents)[: below - 1]))
+
+
+def _shadows(folder: Path) -> list[str]:
+    """Files and folders beside the notebook that Python would import in place of the real module."""
+    real = sys.stdlib_module_names | IMPORTED_BY_TESTS
+    return sorted(path.name for path in folder.iterdir() if path.suffix in ("", ".py") and path.stem in real)
+
+
 def _timestamp(folder: Path, notes: list[Reason]) -> datetime.datetime | None:
     """When the submission was handed in, in UTC, from nbgrader's timestamp.txt; None where there is none."""
     path = folder / "timestamp.txt"
-    if not path.is_file():
+    if not path.is_file() or path.is_symlink() or path.stat().st_size > 1000:
         return None
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     try:

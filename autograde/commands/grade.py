@@ -1,5 +1,6 @@
 """`autograde grade`: grade what a class handed in."""
 
+import dataclasses
 from typing import Annotated
 
 import typer
@@ -24,7 +25,10 @@ def grade(
     ] = None,
     jobs: JobsOption = None,
     sandbox: SandboxOption = "namespaces",
-    cell_seconds: Annotated[float, typer.Option("--cell-seconds", min=1, help="Time limit of one cell.")] = 60,
+    cell_seconds: Annotated[
+        float | None,
+        typer.Option("--cell-seconds", min=1, help="Time limit of one cell; without it, the course's."),
+    ] = None,
     proof: Annotated[
         bool, typer.Option(help="Run the assignment's own solution first; grade only if it scores full marks.")
     ] = True,
@@ -39,15 +43,18 @@ def grade(
     from autograde.course import CourseError, find_course
     from autograde.engine.processes import EngineError
     from autograde.engine.sandbox import NoSandboxError
-    from autograde.limits import Limits
+    from autograde.limits import LimitError, limits_for
 
-    with told(CourseError, NoSandboxError, EngineError):
+    with told(CourseError, LimitError, NoSandboxError, EngineError):
         here = find_course(course, classroom)
         here.require(assignment)
         students = student or here.students(assignment)
         if not students:
             raise CourseError(f"Nothing was handed in: {here.submitted(assignment, '*')} matches no folder.")
-        way = the_way(sandbox, Limits(cell_seconds=cell_seconds), jobs, proof)
+        limits = limits_for(assignment, here.config)
+        if cell_seconds:
+            limits = dataclasses.replace(limits, cell_seconds=cell_seconds)
+        way = the_way(sandbox, limits, jobs, proof)
         failed = grade_class(here, assignment, students, way)
     raise typer.Exit(1 if failed else 0)
 

@@ -53,11 +53,14 @@ class Session:
         fails.
         """
         self._end_of_notebook = time.monotonic() + self.limits.notebook_seconds
+        counted = 0
         try:
             self._student = self._fork("student")
             for index, cell in enumerate(notebook.cells):
                 if cell.cell_type != "code" or not cell.source.strip():
                     continue
+                counted += 1
+                cell.execution_count = counted
                 try:
                     self._run_cell(cell, index + 1)
                 except Ended as ended:
