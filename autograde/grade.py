@@ -10,14 +10,14 @@ from pathlib import Path
 
 from nbgrader.utils import determine_grade
 
-from autograde import gradebook, reasons
 from autograde import notebook as cells
+from autograde import reasons
 from autograde.course import Course, CourseError
 from autograde.engine.processes import EngineError, WarmParent
 from autograde.engine.sandbox import Sandbox
 from autograde.engine.session import Session
 from autograde.execution import Execution, mark_not_run
-from autograde.gradebook import Score
+from autograde.gradebook import Book, Score
 from autograde.limits import Limits
 from autograde.notebook import read_notebook
 from autograde.reasons import Reason
@@ -61,21 +61,23 @@ def grade(
     No submission stops another: what goes wrong with one becomes its reason. Raises `CourseError` where the assignment
     itself cannot be graded.
     """
-    master = masters(course, assignment)
+    course.require(assignment)
     unknown = sorted(set(students) - set(course.students(assignment)))
     if unknown:
         raise CourseError(
             f"No submission of {', '.join(unknown)} in {course.submitted(assignment, '*')}. "
             "Is each name spelt as its folder?"
         )
-    register(course, assignment)
     graded = []
-    with WarmParent(way.sandbox) as warm:
+    with WarmParent(way.sandbox) as warm:  # imports what notebooks need while the assignment is read
+        master = masters(course, assignment)
+        register(course, assignment)
         if way.proof:
             _prove(course, assignment, master, warm, way)
-        for student, ran in _run_all(course, assignment, students, master, warm, way):
-            graded.append(_commit(course, assignment, student, ran))
-            tell(graded[-1])
+        with Book(course, assignment) as book:
+            for student, ran in _run_all(course, assignment, students, master, warm, way):
+                graded.append(_enter(book, student, ran))
+                tell(graded[-1])
     return graded
 
 
@@ -144,15 +146,13 @@ def _run(
     return Execution(execution.notebook, notes + execution.notes)
 
 
-def _commit(course: Course, assignment: str, student: str, ran: "Future[_Ran]") -> Graded:
+def _enter(book: Book, student: str, ran: "Future[_Ran]") -> Graded:
     try:
         result = ran.result()
-        submission, executions = result.submission, result.executions
-        notes = {name: execution.notes for name, execution in executions.items()}
-        notes[next(iter(notes))][:0] = submission.notes
-        notebooks = {name: execution.notebook for name, execution in executions.items()}
-        score = gradebook.commit(course, assignment, submission, notebooks, notes)
-        return Graded(student, score, [note for some in notes.values() for note in some])
+        executions = result.executions
+        next(iter(executions.values())).notes[:0] = result.submission.notes
+        score = book.enter(result.submission, executions)
+        return Graded(student, score, [note for execution in executions.values() for note in execution.notes])
     except Exception as error:  # a fault of ours with one submission must not cost the others their grades
         return Graded(student, None, [reasons.harness_failed(error)])
 

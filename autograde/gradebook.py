@@ -1,27 +1,23 @@
 """Enter results in nbgrader's gradebook through nbgrader's own objects; the one module that writes to it."""
 
-import copy
-import glob
 import logging
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
-from nbgrader.converters import GenerateFeedback
-from nbgrader.converters.base import NbGraderException
-from nbgrader.coursedir import CourseDirectory
+from nbgrader.api import Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.plugins import CsvExportPlugin
-from nbgrader.preprocessors import AssignLatePenalties, LimitOutput, SaveAutoGrades
+from nbgrader.preprocessors import AssignLatePenalties, LimitOutput
+from nbgrader.utils import compute_checksum, determine_grade
 from sqlalchemy.exc import SAWarning
-from traitlets.config import Config
 
 from autograde import notebook as cells
+from autograde import reasons
 from autograde.course import Course
+from autograde.execution import Execution
 from autograde.reasons import Reason
-from autograde.release import masters
-from autograde.sanitize import clean_outputs, markdown_to_safe_html
+from autograde.sanitize import clean_outputs
 from autograde.submissions import Submission
 
 # nbgrader builds a submission in an order that SQLAlchemy remarks upon; what it stores is right.
@@ -35,84 +31,74 @@ class Score:
     points: float
     possible: float
     to_mark: int
-    late_penalty: float = 0
 
 
-def commit(
-    course: Course,
-    assignment: str,
-    submission: Submission,
-    executed: dict[str, NotebookNode],
-    notes: dict[str, list[Reason]],
-) -> Score:
-    """Enter one submission's executed notebooks and what happened to them; return its score.
+class Book:
+    """The gradebook of a course, open for entering the results of one assignment."""
 
-    Points and comments that a person gave stay as they are.
-    """
-    student = submission.student
-    with Gradebook(course.database, course.directory.course_id) as gradebook:
-        gradebook.update_or_create_student(student)
-        gradebook.update_or_create_submission(assignment, student, timestamp=submission.timestamp)
-    for name, notebook in executed.items():
-        warnings_cost_nothing(notebook)
-        resources = {
-            "nbgrader": {
-                "student": student,
-                "assignment": assignment,
-                "notebook": name,
-                "db_url": course.database,
-            }
-        }
-        for step in (LimitOutput, SaveAutoGrades, AssignLatePenalties):
-            notebook, resources = step(config=course.config).preprocess(notebook, resources)
-        _comment(course, assignment, student, name, notes.get(name, []))
-        clean_outputs(notebook)
-        cells.write_notebook(notebook, course.autograded(assignment, student) / f"{name}.ipynb")
-    return read_score(course, assignment, student)
+    def __init__(self, course: Course, assignment: str) -> None:
+        self.course = course
+        self.assignment = assignment
+        self._gradebook = Gradebook(course.database, course.directory.course_id)
 
+    def __enter__(self) -> "Book":
+        return self
 
-def read_score(course: Course, assignment: str, student: str) -> Score:
-    """The submission's score as the gradebook has it.
+    def __exit__(self, *_: Any) -> None:
+        self._gradebook.close()
 
-    Raises nbgrader's `MissingEntry` where the student has no submission.
-    """
-    with Gradebook(course.database, course.directory.course_id) as gradebook:
-        submission = gradebook.find_submission(assignment, student)
-        to_mark = sum(grade.needs_manual_grade for book in submission.notebooks for grade in book.grades)
-        return Score(submission.score, submission.max_score, to_mark, submission.late_submission_penalty or 0)
+    def enter(self, submission: Submission, executions: dict[str, Execution]) -> Score:
+        """Enter one submission, all of it or, where something fails, nothing; return its score.
 
-
-def write_feedback(course: Course, assignment: str, students: list[str]) -> Iterator[tuple[str, bool]]:
-    """Write each student's feedback page and yield the student, and whether nbgrader could make the page.
-
-    Hidden tests stay hidden and nothing a student wrote is active in the page.
-    """
-    visible = {name: master.visible for name, master in masters(course, assignment).items()}
-
-    def hide_tests(notebook: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        texts = visible.get(resources["nbgrader"]["notebook"], {})
-        for cell in filter(cells.is_test, notebook.cells):
-            if cell.source != texts.get(cells.grade_id(cell), ""):
-                cell.source = texts.get(cells.grade_id(cell), "")
-                _shorten_tracebacks(cell)
-        return notebook, resources
-
-    for student in students:
-        config = copy.deepcopy(course.config)
-        config.CourseDirectory.update(
-            Config(assignment_id=assignment, student_id=glob.escape(student), root=str(course.root))
-        )
-        config.HTMLExporter.filters = {"markdown2html": markdown_to_safe_html}
-        converter = GenerateFeedback(coursedir=CourseDirectory(config=config), config=config)
-        converter.preprocessors = [hide_tests, *converter.preprocessors]
-        converter.force = True
-        converter.log = logging.Logger("feedback", logging.CRITICAL)
+        `executions` are its notebooks after they ran. Points and comments that a person gave stay as they are. The
+        notebooks are written where formgrader looks for them.
+        """
         try:
-            converter.start()
-        except NbGraderException:
-            yield student, False
-        else:
-            yield student, True
+            score = self._enter(submission, executions)
+            self._gradebook.db.commit()
+        except BaseException:
+            self._gradebook.db.rollback()
+            raise
+        if submission.timestamp:
+            self._settle_lateness(submission, executions)
+            score = self._score(self._gradebook.find_submission(self.assignment, submission.student))
+        for name, execution in executions.items():
+            LimitOutput(config=self.course.config).preprocess(execution.notebook, {})
+            clean_outputs(execution.notebook)
+            folder = self.course.autograded(self.assignment, submission.student)
+            cells.write_notebook(execution.notebook, folder / f"{name}.ipynb")
+        return score
+
+    def _enter(self, submission: Submission, executions: dict[str, Execution]) -> Score:
+        book = self._gradebook
+        book.update_or_create_student(submission.student)
+        entry = book.update_or_create_submission(self.assignment, submission.student, timestamp=submission.timestamp)
+        for notebook in entry.notebooks:
+            execution = executions[notebook.name]
+            warnings_cost_nothing(execution.notebook)
+            _enter_grades(notebook, execution)
+            _enter_comments(notebook, execution.notebook, execution.notes)
+        book.db.flush()
+        book.db.refresh(entry)
+        return self._score(entry)
+
+    def _score(self, entry: SubmittedAssignment) -> Score:
+        to_mark = sum(grade.needs_manual_grade for notebook in entry.notebooks for grade in notebook.grades)
+        return Score(entry.score, entry.max_score, to_mark)
+
+    def _settle_lateness(self, submission: Submission, executions: dict[str, Execution]) -> None:
+        """Let nbgrader's plug-in, which a course may have replaced, say what being late costs."""
+        for name, execution in executions.items():
+            resources = {
+                "student": submission.student,
+                "assignment": self.assignment,
+                "notebook": name,
+                "db_url": self.course.database,
+            }
+            step = AssignLatePenalties(config=self.course.config)
+            step.log = logging.Logger("late", logging.ERROR)
+            step.preprocess(execution.notebook, {"nbgrader": resources})
+        self._gradebook.db.expire_all()
 
 
 def export(course: Course) -> str:
@@ -124,24 +110,36 @@ def export(course: Course) -> str:
     return plugin.to or "grades.csv"
 
 
-def _comment(course: Course, assignment: str, student: str, name: str, notes: list[Reason]) -> None:
-    """Tell the student what happened, in the comment of the first cell that can carry one."""
-    if not notes:
-        return
-    with Gradebook(course.database, course.directory.course_id) as gradebook:
-        comments = gradebook.find_submission_notebook(name, assignment, student).comments
-        if comments:
-            first = min(comments, key=lambda comment: comment.name)
-            told = [str(note) for note in notes]
-            first.auto_comment = "\n".join([*told, first.auto_comment] if first.auto_comment else told)
-            gradebook.db.commit()
+def _enter_grades(entry: SubmittedNotebook, execution: Execution) -> None:
+    grades = {grade.name: grade for grade in entry.grades}
+    for cell in execution.notebook.cells:
+        grade = grades.get(cells.grade_id(cell))
+        if grade is not None and cells.is_graded(cell):
+            grade.auto_score = _auto_score(cell, execution.notes)
+            # As in nbgrader: what a person marked before is to be looked at again, now that it ran anew.
+            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
 
 
-def _shorten_tracebacks(cell: NotebookNode) -> None:
-    """A traceback quotes the lines around the one that failed, hidden ones too."""
-    for output in cell.outputs:
-        if output.output_type == "error":
-            output.traceback = [f"{output.ename}: {output.evalue}"]
+def _auto_score(cell: NotebookNode, notes: list[Reason]) -> float | None:
+    """The cell's points by nbgrader's own rule; None where a person gives them."""
+    try:
+        return determine_grade(cell, logging.Logger("score", logging.ERROR))[0]
+    except ValueError as error:
+        notes.append(reasons.no_score(cells.grade_id(cell), str(error)))
+        return 0.0
+
+
+def _enter_comments(entry: SubmittedNotebook, notebook: NotebookNode, notes: list[Reason]) -> None:
+    """What the harness has to say to the student: at unanswered cells, and what happened at the first of all."""
+    comments = {comment.name: comment for comment in entry.comments}
+    told = "\n".join(map(str, notes))
+    for cell in notebook.cells:
+        comment = comments.pop(cells.grade_id(cell), None)
+        if comment is not None:
+            untouched = cells.marks(cell).get("checksum") == compute_checksum(cell) and not cells.is_task(cell)
+            lines = [told, "No response." if untouched else ""]
+            comment.auto_comment = "\n".join(filter(None, lines)) or None
+            told = ""
 
 
 def warnings_cost_nothing(notebook: NotebookNode) -> None:

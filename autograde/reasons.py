@@ -98,3 +98,8 @@ def shadows(name: str) -> Reason:
 def other_kernel(language: str) -> Reason:
     """The notebook says it is written in another language."""
     return Reason("kernel", f"The notebook asks for a kernel for {language!r}; it was run as the assignment says.")
+
+
+def no_score(grade_id: str, what: str) -> Reason:
+    """A test cell's result is no score; it counts 0."""
+    return Reason("no score", f"Cell {grade_id!r} counts 0: {what}.", lost=True)

@@ -70,8 +70,9 @@ def the_way(sandbox: str, limits, jobs: int | None, proof: bool = True):
 
 def grade_class(here, assignment: str, students: list[str], way) -> bool:
     """Grade, show progress, then the table and where everything lies; whether the harness failed on any."""
+    from autograde.feedback import write_feedback
     from autograde.grade import grade as run_grade
-    from autograde.gradebook import export, write_feedback
+    from autograde.gradebook import export
     from autograde.report import class_table, summary
 
     with _Progress("grading", len(students)) as progress:

@@ -88,6 +88,7 @@ class WarmParent:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs, self._lock:
             try:
+                self._wait_until_ready()
                 socket.send_fds(self._requests, [request], [theirs.fileno()])
                 message, descriptors, _, _ = socket.recv_fds(self._requests, 64, 1)
             except OSError:
@@ -122,8 +123,14 @@ class WarmParent:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        if self._requests.recv(16) != b"ready":
-            raise EngineError("The warm parent did not start; what it printed above says why.")
+        self._ready = False
+
+    def _wait_until_ready(self) -> None:
+        """Not when it is started but when it is first needed: its imports take seconds, which others can use."""
+        if not self._ready:
+            if self._requests.recv(16) != b"ready":
+                raise EngineError("The warm parent did not start; what it printed above says why.")
+            self._ready = True
 
     def _wait_until_locked_up(self, process: Process) -> None:
         try:
