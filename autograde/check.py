@@ -43,7 +43,12 @@ class Check:
     @property
     def complete(self) -> bool:
         """Whether every visible test gives all its points and every question has an answer."""
-        return not self.unanswered and all(test.points == test.possible for test in self.tests)
+        return self.tests_pass and not self.unanswered
+
+    @property
+    def tests_pass(self) -> bool:
+        """Whether the notebook runs to its end and every visible test gives all its points."""
+        return not self.stopped and all(test.points == test.possible for test in self.tests)
 
 
 def check(path: Path, limits: Limits) -> Check:

@@ -8,6 +8,10 @@ from nbformat.v4 import new_output
 from autograde.reasons import Reason
 
 
+class EngineError(Exception):
+    """The harness could not do its own part; the message says what failed and the remedy."""
+
+
 @dataclass
 class Execution:
     """A notebook after its cells ran; `notes` says what cut it short, where something did."""

@@ -13,10 +13,10 @@ from nbgrader.utils import determine_grade
 from autograde import notebook as cells
 from autograde import reasons
 from autograde.course import Course, CourseError
-from autograde.engine.processes import EngineError, WarmParent
+from autograde.engine.processes import WarmParent
 from autograde.engine.sandbox import Sandbox
 from autograde.engine.session import Session
-from autograde.execution import Execution, mark_not_run
+from autograde.execution import EngineError, Execution, mark_not_run
 from autograde.gradebook import Book, Score
 from autograde.limits import Limits
 from autograde.notebook import read_notebook

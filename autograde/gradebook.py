@@ -1,13 +1,14 @@
 """Enter results in nbgrader's gradebook through nbgrader's own objects; the one module that writes to it."""
 
+import csv
 import logging
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, SubmittedAssignment, SubmittedNotebook
-from nbgrader.plugins import CsvExportPlugin
 from nbgrader.preprocessors import AssignLatePenalties, LimitOutput
 from nbgrader.utils import compute_checksum, determine_grade
 from sqlalchemy.exc import SAWarning
@@ -55,18 +56,13 @@ class Book:
         """
         try:
             score = self._enter(submission, executions)
+            self._write_notebooks(submission, executions)
             self._gradebook.db.commit()
         except BaseException:
             self._gradebook.db.rollback()
             raise
         if submission.timestamp:
-            self._settle_lateness(submission, executions)
-            score = self._score(self._gradebook.find_submission(self.assignment, submission.student))
-        for name, execution in executions.items():
-            LimitOutput(config=self.course.config).preprocess(execution.notebook, {})
-            clean_outputs(execution.notebook)
-            folder = self.course.autograded(self.assignment, submission.student)
-            cells.write_notebook(execution.notebook, folder / f"{name}.ipynb")
+            score = self._settle_lateness(submission, executions)
         return score
 
     def _enter(self, submission: Submission, executions: dict[str, Execution]) -> Score:
@@ -82,11 +78,18 @@ class Book:
         book.db.refresh(entry)
         return self._score(entry)
 
+    def _write_notebooks(self, submission: Submission, executions: dict[str, Execution]) -> None:
+        folder = self.course.autograded(self.assignment, submission.student)
+        for name, execution in executions.items():
+            LimitOutput(config=self.course.config).preprocess(execution.notebook, {})
+            clean_outputs(execution.notebook)
+            cells.write_notebook(execution.notebook, folder / f"{name}.ipynb")
+
     def _score(self, entry: SubmittedAssignment) -> Score:
         to_mark = sum(grade.needs_manual_grade for notebook in entry.notebooks for grade in notebook.grades)
         return Score(entry.score, entry.max_score, to_mark)
 
-    def _settle_lateness(self, submission: Submission, executions: dict[str, Execution]) -> None:
+    def _settle_lateness(self, submission: Submission, executions: dict[str, Execution]) -> Score:
         """Let nbgrader's plug-in, which a course may have replaced, say what being late costs."""
         for name, execution in executions.items():
             resources = {
@@ -99,15 +102,36 @@ class Book:
             step.log = logging.Logger("late", logging.ERROR)
             step.preprocess(execution.notebook, {"nbgrader": resources})
         self._gradebook.db.expire_all()
+        entry = self._gradebook.find_submission(self.assignment, submission.student)
+        if entry.total_seconds_late > 0:
+            late = reasons.late(entry.total_seconds_late, entry.late_submission_penalty or 0)
+            next(iter(executions.values())).notes.append(late)
+        return self._score(entry)
 
 
-def export(course: Course) -> str:
-    """Write all grades as CSV where the course's configuration says; return the file's path."""
-    plugin = CsvExportPlugin(config=course.config)
-    plugin.log = logging.Logger("export", logging.ERROR)
-    with Gradebook(course.database, course.directory.course_id) as gradebook:
-        plugin.export(gradebook)
-    return plugin.to or "grades.csv"
+PERSON = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email")
+POINTS = ("raw_score", "late_submission_penalty", "score", "max_score")
+
+
+def export(course: Course) -> Path:
+    """Write all grades as CSV, in the columns of `nbgrader export`, beside the gradebook; return the file's path."""
+    path = Path(course.database.removeprefix("sqlite:///")).with_name("grades.csv")
+    with (
+        Gradebook(course.database, course.directory.course_id) as gradebook,
+        open(path, "w", newline="", encoding="utf-8") as file,
+    ):
+        table = csv.writer(file)
+        table.writerow(PERSON + POINTS)
+        for assignment in gradebook.assignments:
+            entries = {entry.student_id: entry for entry in assignment.submissions}
+            for student in gradebook.students:
+                entry = entries.get(student.id)
+                penalty = (entry.late_submission_penalty or 0.0) if entry else 0.0
+                raw = entry.score if entry else 0.0
+                who = (student.id, student.last_name, student.first_name, student.email)
+                points = (raw, penalty, max(0.0, raw - penalty), assignment.max_score)
+                table.writerow((assignment.name, assignment.duedate, entry and entry.timestamp, *who, *points))
+    return path
 
 
 def _enter_grades(entry: SubmittedNotebook, execution: Execution) -> None:

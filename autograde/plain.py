@@ -7,6 +7,7 @@ judge call the same function, so a value that passes in a student's JupyterLab p
 
 import sys
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -38,31 +39,35 @@ def _copy(value: Any, where: str, levels: int) -> Any:
     if levels == 0:
         raise NotPlainError(f"{where} is nested more than {DEEPEST} levels deep. Does it contain itself?")
     kind = type(value)
-    if kind in _ATOMS:
+    if _is(kind, _ATOMS) or _is(kind, _NUMPY_SCALARS):
         return value
     if kind is list:
         return [_copy(item, f"{where}[{i}]", levels - 1) for i, item in enumerate(value)]
     if kind is tuple or _is_torch(kind, "Size"):
         return tuple(_copy(item, f"{where}[{i}]", levels - 1) for i, item in enumerate(value))
-    if kind in (set, frozenset):
+    if _is(kind, (set, frozenset)):
         return kind(_copy(item, f"an element of {where}", levels - 1) for item in value)
-    if kind in (dict, OrderedDict):
+    if _is(kind, (dict, OrderedDict)):
         return {
             _copy(key, f"a key of {where}", levels - 1): _copy(item, f"{where}[{key!r}]", levels - 1)
             for key, item in value.items()
         }
-    if kind in _NUMPY_SCALARS:
-        return value
     if kind is np.ndarray:
         if value.dtype.kind not in _NUMERIC_KINDS:
             raise NotPlainError(f"{where} is an array of dtype {value.dtype}; only numbers and booleans can be judged.")
         return value.copy()
     if _is_torch(kind, "Tensor") or _is_torch(kind, "nn.Parameter"):
-        return value.detach().cpu().clone()
+        tensor = sys.modules["torch"].Tensor  # the class's methods: an instance can carry others
+        return tensor.clone(tensor.cpu(tensor.detach(value)))
     raise NotPlainError(
         f"{where} is of type {kind.__module__}.{kind.__qualname__}. Only numbers, strings, lists, tuples, dicts, sets, "
         "numpy arrays and torch tensors can be judged: return one of these."
     )
+
+
+def _is(kind: type, kinds: Iterable[type]) -> bool:
+    """Whether `kind` is one of `kinds` itself; `in` would ask a metaclass, which may say yes to everything."""
+    return any(kind is one for one in kinds)
 
 
 def _is_torch(kind: type, name: str) -> bool:

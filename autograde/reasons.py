@@ -103,3 +103,8 @@ def other_kernel(language: str) -> Reason:
 def no_score(grade_id: str, what: str) -> Reason:
     """A test cell's result is no score; it counts 0."""
     return Reason("no score", f"Cell {grade_id!r} counts 0: {what}.", lost=True)
+
+
+def late(seconds: float, penalty: float) -> Reason:
+    """The submission was handed in after the due date."""
+    return Reason("late", f"Handed in {seconds / 3600:.1f} hours after the due date; that costs {penalty:g} points.")

@@ -2,11 +2,13 @@
 
 import datetime
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dateutil.parser
 from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
@@ -15,6 +17,7 @@ from autograde.course import Course
 from autograde.notebook import UnreadableNotebookError, read_notebook
 from autograde.reasons import Reason
 
+_OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 IMPORTED_BY_TESTS = {"autograde", "cnnlab", "matplotlib", "numpy", "scipy", "skimage", "torch", "torchvision"}
 
 
@@ -96,7 +99,8 @@ def _timestamp(folder: Path, notes: list[Reason]) -> datetime.datetime | None:
         return None
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     try:
-        return parse_utc(text) if text else None
+        # nbgrader takes +0200 for 200 seconds.
+        return parse_utc(dateutil.parser.parse(text) if _OFFSET.search(text) else text) if text else None
     except (ValueError, OverflowError):
         notes.append(reasons.odd_timestamp(text))
         return None

@@ -92,10 +92,13 @@ def total() -> float:
 
 def explain(error: BaseException, trace: TracebackType | None) -> str:
     """Say in a student's terms what went wrong and what to do about it."""
-    message = str(error).strip()
+    try:
+        message = str(error).strip()
+    except Exception as inner:
+        message = f"(its message cannot be shown: {type(inner).__name__})"
     if isinstance(error, NotImplementedError):
-        return "Not done yet."
-    if isinstance(error, NameError):
+        return f"Not done yet. {message}".strip()
+    if type(error) is NameError:
         return f"{message}. Run the cell that defines it first; is the name spelt as the task says?"
     if isinstance(error, AssertionError):
         return message or f"This check does not hold: {_failing_line(trace)}"

@@ -19,19 +19,24 @@ def check(
     """
     from autograde.check import NothingToCheckError
     from autograde.check import check as run_check
+    from autograde.execution import EngineError
     from autograde.limits import Limits
     from autograde.notebook import UnreadableNotebookError
 
-    complete = True
+    worst = 0
     for path in notebooks:
-        with (
-            told(UnreadableNotebookError, NothingToCheckError),
-            console.status(f"Running {path.name} from top to bottom …"),
-        ):
-            result = run_check(path, Limits(cell_seconds=cell_seconds))
+        try:
+            with (
+                told(UnreadableNotebookError, NothingToCheckError, EngineError),
+                console.status(f"Running {path.name} from top to bottom …"),
+            ):
+                result = run_check(path, Limits(cell_seconds=cell_seconds))
+        except typer.Exit as told_why:
+            worst = max(worst, told_why.exit_code)
+            continue
         _show(path, result)
-        complete &= result.complete
-    raise typer.Exit(0 if complete else 1)
+        worst = max(worst, 0 if result.complete else 1)
+    raise typer.Exit(worst)
 
 
 def _show(path: Path, result) -> None:
@@ -55,6 +60,8 @@ def _show(path: Path, result) -> None:
     console.print(f"{earned:g} of {possible:g} points from the tests you can see.", highlight=False)
     if result.complete:
         console.print("Everything passes. Grading adds more inputs of the same kind; hand it in.")
+    elif result.tests_pass:
+        console.print("All tests pass. What is left: write the answers named above, then hand it in.")
     else:
         console.print(
             "What to do: open the notebook, go to the first ✗ above, write your code in the cell before that test "

@@ -3,12 +3,12 @@
 import tempfile
 from pathlib import Path
 
-from autograde.commands.shared import ClassroomOption, CourseOption, JobsOption, SandboxOption, console, told
+from autograde.commands.shared import ClassroomOption, CourseOption, JobsOption, SandboxOption, Wall, console, told
 
 
 def demo(
     jobs: JobsOption = None,
-    sandbox: SandboxOption = "namespaces",
+    sandbox: SandboxOption = Wall.NAMESPACES,
     course: CourseOption = None,
     classroom: ClassroomOption = None,
 ) -> None:
@@ -16,8 +16,8 @@ def demo(
     from autograde.commands.grade import grade_class, the_way
     from autograde.course import CourseError, find_course
     from autograde.democlass import ASSIGNMENT, LIMITS, hand_in
-    from autograde.engine.processes import EngineError
     from autograde.engine.sandbox import NoSandboxError
+    from autograde.execution import EngineError
     from autograde.release import register
 
     with told(CourseError, NoSandboxError, EngineError):

@@ -11,6 +11,7 @@ from autograde.commands.shared import (
     CourseOption,
     JobsOption,
     SandboxOption,
+    Wall,
     console,
     cores,
     errors,
@@ -24,7 +25,7 @@ def grade(
         list[str] | None, typer.Option("--student", help="Only this student; can be repeated.", show_default=False)
     ] = None,
     jobs: JobsOption = None,
-    sandbox: SandboxOption = "namespaces",
+    sandbox: SandboxOption = Wall.NAMESPACES,
     cell_seconds: Annotated[
         float | None,
         typer.Option("--cell-seconds", min=1, help="Time limit of one cell; without it, the course's."),
@@ -41,8 +42,8 @@ def grade(
     one, which can be graded again; 2: nothing was graded.
     """
     from autograde.course import CourseError, find_course
-    from autograde.engine.processes import EngineError
     from autograde.engine.sandbox import NoSandboxError
+    from autograde.execution import EngineError
     from autograde.limits import LimitError, limits_for
 
     with told(CourseError, LimitError, NoSandboxError, EngineError):
@@ -59,13 +60,13 @@ def grade(
     raise typer.Exit(1 if failed else 0)
 
 
-def the_way(sandbox: str, limits, jobs: int | None, proof: bool = True):
+def the_way(wall: Wall, limits, jobs: int | None, proof: bool = True):
     """How to grade, with as many threads for each job as the cores allow."""
     from autograde.engine.sandbox import choose_sandbox
     from autograde.grade import Way
 
     jobs = jobs or cores()
-    return Way(choose_sandbox(sandbox), limits, jobs, threads=max(1, cores() // jobs), proof=proof)
+    return Way(choose_sandbox(wall.value), limits, jobs, threads=max(1, cores() // jobs), proof=proof)
 
 
 def grade_class(here, assignment: str, students: list[str], way) -> bool:

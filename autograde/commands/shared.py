@@ -1,6 +1,7 @@
 """What the commands share: their options, the console, and how an error reaches the reader."""
 
 import contextlib
+import enum
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +30,17 @@ JobsOption = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="How many submissions run at once; without it, as many as there are cores."),
 ]
+
+
+class Wall(enum.StrEnum):
+    """What stands between student code and the machine."""
+
+    NAMESPACES = "namespaces"
+    NONE = "none"
+
+
 SandboxOption = Annotated[
-    str,
+    Wall,
     typer.Option(
         "--sandbox", help="namespaces: lock student code up, or refuse; none: run it unlocked.", metavar="WALL"
     ),

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from autograde import testing
-from autograde.engine.shell import CaptureShell, run_cell
-from autograde.engine.wire import Channel, Closed, ProtocolError, decode, encode
+from autograde.engine.shell import CaptureShell, pack_output, run_cell
+from autograde.engine.wire import Channel, Closed, Frame, ProtocolError, decode, encode
 from autograde.plain import plain
 
 
@@ -24,7 +24,7 @@ def serve(channel: Channel, shell: CaptureShell) -> None:
     """Run given cells and test cells as they come, until the other side closes the channel."""
 
     def emit(output: dict[str, Any]) -> None:
-        channel.send("output", output=output)
+        channel.send("output", pack_output(output))
 
     while True:
         try:
@@ -32,9 +32,10 @@ def serve(channel: Channel, shell: CaptureShell) -> None:
         except Closed:
             return
         # Test cells import `observe` by name, so it is replaced where they import it from.
-        testing.observe = _observer(channel, observed_functions(frame["source"]))
+        source = frame.body.decode()
+        testing.observe = _observer(channel, observed_functions(source))
         shell.user_ns["observe"] = testing.observe
-        run_cell(shell, frame["source"], emit)
+        run_cell(shell, source, emit)
         channel.send("done")
 
 
@@ -69,7 +70,7 @@ def _observer(channel: Channel, sources: dict[str, str]) -> Callable[[Callable],
         @functools.wraps(function)
         def observed(*args: Any, **kwargs: Any) -> Any:
             arguments = encode(plain((args, kwargs), f"an argument of {name}"))
-            channel.send("observe", name=name, source=sources[name], arguments=arguments)
+            channel.send("observe", arguments, name=name, source=sources[name])
             return _understand(channel.receive(), name)
 
         return observed
@@ -77,14 +78,14 @@ def _observer(channel: Channel, sources: dict[str, str]) -> Callable[[Callable],
     return observe
 
 
-def _understand(answer: dict[str, Any], name: str) -> Any:
+def _understand(answer: Frame, name: str) -> Any:
     """What an answer says, believing nothing of it: the value, or the exception raised again."""
-    if type(answer.get("value")) is bytes:
+    if answer.facts.get("returned") is True:
         try:
-            return decode(answer["value"])
+            return decode(answer.body)
         except ProtocolError as error:
             raise StudentCodeError(f"{name} returned something that is no plain data: {error}") from None
-    raised = answer.get("raised")
+    raised = answer.facts.get("raised")
     if type(raised) is not dict:
         raise StudentCodeError(f"{name} gave no answer")
     message = str(raised.get("message", ""))

@@ -23,14 +23,16 @@ class Outputs:
         self._size = 0
         self._displays: dict[str, int] = {}
 
-    def add(self, raw: Any, only_shown: bool = False) -> None:
-        """Take an output as a process sent it.
+    def add(self, packed: bytes, only_shown: bool = False) -> None:
+        """Take an output as a process sent it, as JSON.
 
         `only_shown` refuses results and errors: what a student's code prints while a test looks at it may be shown, but
         must not look like what the test found. Raises `ProtocolError` for anything that is no output.
         """
-        if type(raw) is not dict:
-            raise ProtocolError("an output is not a dict")
+        if self._size + len(packed) > self.most_bytes:  # before it is opened: what is opened takes more memory
+            self._cut_off()
+            return
+        raw = _opened(packed)
         kind = raw.get("output_type")
         if kind == "clear_output":
             if not only_shown:
@@ -38,13 +40,8 @@ class Outputs:
             return
         if only_shown and kind not in _SHOWN:
             return
-        output = _checked(raw)
-        size = len(json.dumps(output))
-        if self._size + size > self.most_bytes:
-            self._cut_off()
-            return
-        self._size += size
-        self._place(output, raw)
+        self._size += len(packed)
+        self._place(_checked(raw), raw)
 
     def _place(self, output: NotebookNode, raw: dict[str, Any]) -> None:
         last = self.collected[-1] if self.collected else None
@@ -64,6 +61,16 @@ class Outputs:
             self.cut = True
             text = f"\n… cut off here: a cell may put out {self.most_bytes / 2**20:g} MB\n"
             self.collected.append(new_output("stream", name="stdout", text=text))
+
+
+def _opened(packed: bytes) -> dict[str, Any]:
+    try:
+        raw = json.loads(packed)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"an output is not JSON: {error}") from error
+    if type(raw) is not dict:
+        raise ProtocolError("an output is not a dict")
+    return raw
 
 
 def _checked(raw: dict[str, Any]) -> NotebookNode:

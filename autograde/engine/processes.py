@@ -15,6 +15,7 @@ import msgpack
 
 from autograde.engine.sandbox import Sandbox
 from autograde.engine.wire import Channel, Closed, OutOfTime
+from autograde.execution import EngineError
 from autograde.limits import Limits
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
@@ -22,10 +23,6 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"
 
 GONE_SECONDS = 0.2
 """How long a process is given to be found dead, once what hung on it is."""
-
-
-class EngineError(Exception):
-    """The harness could not do its own part; the message says what failed and the remedy."""
 
 
 @dataclass
@@ -138,6 +135,6 @@ class WarmParent:
         except (Closed, OutOfTime) as error:
             process.kill()
             raise EngineError("A process ended before it was locked up.") from error
-        if answer["kind"] != "locked up":
+        if answer.kind != "locked up":
             process.kill()
-            raise EngineError(f"A process could not be locked up: {answer.get('reason')}")
+            raise EngineError(f"A process could not be locked up: {answer.facts.get('reason')}")

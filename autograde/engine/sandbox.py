@@ -4,7 +4,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from autograde.engine.jail import probe, readable_trees
 from autograde.limits import Limits
@@ -46,8 +46,8 @@ class Sandbox:
         }
 
 
-def choose_sandbox(wanted: str) -> Sandbox:
-    """The sandbox called `wanted`: "namespaces" or "none".
+def choose_sandbox(wanted: Literal["namespaces", "none"]) -> Sandbox:
+    """The sandbox called `wanted`.
 
     Raises `NoSandboxError` where "namespaces" is wanted and the host has not got them.
     """

@@ -12,7 +12,7 @@ from autograde import reasons
 from autograde.engine.judge import observed_functions
 from autograde.engine.outputs import Outputs
 from autograde.engine.processes import Process, WarmParent
-from autograde.engine.wire import Closed, OutOfTime, ProtocolError
+from autograde.engine.wire import Closed, Frame, OutOfTime, ProtocolError
 from autograde.execution import Execution, fail, mark_not_run
 from autograde.limits import Limits
 from autograde.reasons import Reason
@@ -53,6 +53,7 @@ class Session:
         fails.
         """
         self._end_of_notebook = time.monotonic() + self.limits.notebook_seconds
+        self._given, self._notes = [], []
         counted = 0
         try:
             self._student = self._fork("student")
@@ -71,6 +72,7 @@ class Session:
             for process in (self._student, self._judge):
                 if process:
                     process.kill()
+            self._student = self._judge = None
 
     def _fork(self, role: str) -> Process:
         return self._warm.fork(role, self._files[role], self._slot, self.limits, self._threads)
@@ -98,7 +100,7 @@ class Session:
             cell.outputs = outputs.collected + cell.outputs
 
     def _student_cell(self, cell: NotebookNode, position: int, deadline: float, outputs: Outputs) -> None:
-        self._tell_student("cell", position, source=cell.source)
+        self._tell_student(position, "cell", cell.source.encode())
         _, in_time = self._student_answers("done", position, deadline, outputs)
         if not in_time:
             fail(cell, self._notes[-1])
@@ -106,7 +108,7 @@ class Session:
     def _judge_cell(self, cell: NotebookNode, position: int, deadline: float, outputs: Outputs) -> None:
         """Run a test cell in the judge, handing its questions on to the student process."""
         judge = self._ready_judge()
-        judge.channel.send("cell", source=cell.source)
+        judge.channel.send("cell", cell.source.encode())
         ended: Ended | None = None
         while True:
             try:
@@ -118,45 +120,40 @@ class Session:
                 self._notes.append(note)
                 fail(cell, note)
                 break
-            if frame["kind"] == "output":
-                outputs.add(frame["output"])
-            elif frame["kind"] == "done":
+            if frame.kind == "output":
+                outputs.add(frame.body)
+                continue
+            if frame.kind == "done":
                 break
-            elif ended:
-                judge.channel.send("answer", raised=_raised("RuntimeError", ended.reason.text))
-            else:
+            answer = None
+            if not ended:
                 try:
                     answer = self._ask_student(frame, position, deadline, outputs)
                 except Ended as reason:
                     ended = reason
-                    answer = {"raised": _raised("RuntimeError", ended.reason.text)}
-                judge.channel.send("answer", **answer)
+            answer = answer or _no_answer("RuntimeError", ended.reason.text)
+            judge.channel.send("answer", answer.body, **answer.facts)
         if ended:
             # Parts of this cell that had passed keep their points; only the cells after it were not reached.
             raise ended
 
-    def _ask_student(
-        self, question: dict[str, Any], position: int, deadline: float, outputs: Outputs
-    ) -> dict[str, Any]:
-        too_long = _raised("TimeoutError", f"it ran longer than {self.limits.cell_seconds:g} s and was interrupted")
+    def _ask_student(self, question: Frame, position: int, deadline: float, outputs: Outputs) -> Frame:
+        too_long = f"it ran longer than {self.limits.cell_seconds:g} s and was interrupted"
         if time.monotonic() >= deadline:
-            return {"raised": too_long}
-        asked = {name: question[name] for name in ("name", "source", "arguments")}
-        self._tell_student("observe", position, **asked)
-        frame, in_time = self._student_answers("answer", position, deadline, outputs, only_shown=True)
-        if not in_time:
-            return {"raised": too_long}
-        return {name: frame[name] for name in ("value", "raised") if name in frame}
+            return _no_answer("TimeoutError", too_long)
+        self._tell_student(position, "observe", question.body, **question.facts)
+        answer, in_time = self._student_answers("answer", position, deadline, outputs, only_shown=True)
+        return answer if in_time else _no_answer("TimeoutError", too_long)
 
-    def _tell_student(self, kind: str, position: int, **content: Any) -> None:
+    def _tell_student(self, position: int, kind: str, body: bytes, **facts: Any) -> None:
         try:
-            self._student.channel.send(kind, **content)
+            self._student.channel.send(kind, body, **facts)
         except Closed as error:
             raise self._crashed(position) from error
 
     def _student_answers(
         self, wanted: str, position: int, deadline: float, outputs: Outputs, only_shown: bool = False
-    ) -> tuple[dict[str, Any], bool]:
+    ) -> tuple[Frame, bool]:
         """Wait for the frame `wanted` while collecting outputs; the frame, and whether it came in time.
 
         Past the deadline the student process is interrupted, past the grace time it is killed.
@@ -175,11 +172,11 @@ class Session:
                     self._student.interrupt()
                     deadline = time.monotonic() + self.limits.grace_seconds
                     continue
-                if frame["kind"] == wanted:
+                if frame.kind == wanted:
                     return frame, in_time
-                if frame["kind"] != "output":
-                    raise ProtocolError(f"{frame['kind']!r} instead of {wanted!r}")
-                outputs.add(frame.get("output"), only_shown)
+                if frame.kind != "output":
+                    raise ProtocolError(f"{frame.kind!r} instead of {wanted!r}")
+                outputs.add(frame.body, only_shown)
         except Closed as error:
             raise self._crashed(position) from error
         except ProtocolError as error:
@@ -196,8 +193,8 @@ class Session:
             self._judge = self._fork("judge")
         given, self._given = self._given, []
         for source in given:
-            self._judge.channel.send("cell", source=source)
-            while self._judge.channel.receive(time.monotonic() + self.limits.cell_seconds)["kind"] != "done":
+            self._judge.channel.send("cell", source.encode())
+            while self._judge.channel.receive(time.monotonic() + self.limits.cell_seconds).kind != "done":
                 pass
         return self._judge
 
@@ -207,5 +204,6 @@ class Session:
             self._judge = None
 
 
-def _raised(kind: str, message: str) -> dict[str, str]:
-    return {"type": kind, "name": kind, "message": message}
+def _no_answer(kind: str, message: str) -> Frame:
+    """What the judge hears in place of an answer that did not come."""
+    return Frame("answer", {"returned": False, "raised": {"type": kind, "name": kind, "message": message}}, b"")

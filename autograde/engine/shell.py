@@ -7,6 +7,7 @@ there is one, as a plain dict in the form of nbformat 4.
 import base64
 import contextlib
 import io
+import json
 import signal
 import sys
 import time
@@ -198,16 +199,23 @@ def run_cell(shell: CaptureShell, source: str, emit: Emit) -> None:
             shell.showtraceback()
 
 
+def pack_output(output: dict[str, Any]) -> bytes:
+    """An output as JSON; what a student's object put into it that is no JSON becomes text."""
+    return json.dumps(output, default=repr, skipkeys=True).encode()
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """An exception as plain data: the nearest built-in kind it is of, its message, and its traceback as text."""
     builtin = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
     try:
         message = str(error)
-    except Exception:
+        if not message and isinstance(error, AssertionError):
+            message = f"an assert in your code failed: {traceback.extract_tb(error.__traceback__)[-1].line}"
+    except Exception:  # its text is the student's code too
         message = ""
     return {
         "type": builtin.__name__,
         "name": type(error).__name__,
         "message": message[:10_000],
-        "traceback": traceback.format_exception(error)[-20:],
+        "traceback": [line[:2000] for line in traceback.format_exception(error)[-20:]],
     }

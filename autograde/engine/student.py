@@ -7,8 +7,8 @@ import os
 import tempfile
 from typing import Any
 
-from autograde.engine.shell import CaptureShell, Emit, captured, describe, run_cell
-from autograde.engine.wire import Channel, Closed, decode, encode
+from autograde.engine.shell import CaptureShell, Emit, captured, describe, pack_output, run_cell
+from autograde.engine.wire import Channel, Closed, Frame, decode, encode
 from autograde.plain import plain
 from autograde.testing import seed_generators
 
@@ -21,36 +21,37 @@ def serve(channel: Channel, shell: CaptureShell) -> None:
     below = _Below()
 
     def emit(output: dict[str, Any]) -> None:
-        channel.send("output", output=output)
+        channel.send("output", pack_output(output))
 
     while True:
         try:
             frame = channel.receive()
         except Closed:
             return
-        if frame["kind"] == "cell":
-            run_cell(shell, frame["source"], emit)
+        if frame.kind == "cell":
+            run_cell(shell, frame.body.decode(), emit)
             below.pass_on(emit)
             channel.send("done")
-        elif frame["kind"] == "observe":
+        elif frame.kind == "observe":
             with captured(shell, emit):
                 answer = _look(shell, frame)
             below.pass_on(emit)
             channel.send("answer", **answer)
 
 
-def _look(shell: CaptureShell, frame: dict[str, Any]) -> dict[str, Any]:
-    """Call an observed function beside the student's names; what it returned, or raised, as plain data."""
+def _look(shell: CaptureShell, question: Frame) -> dict[str, Any]:
+    """Call an observed function beside the student's names; what it returned, or raised, ready to be sent."""
+    name = question.facts["name"]
     try:
         # In a copy of the names: a test's helper must not replace a student's function of the same name.
         namespace = dict(shell.user_ns)
-        exec(compile(frame["source"], f"<{frame['name']}>", "exec"), namespace)
-        args, kwargs = decode(frame["arguments"])
+        exec(compile(question.facts["source"], f"<{name}>", "exec"), namespace)
+        args, kwargs = decode(question.body)
         seed_generators()
-        value = namespace[frame["name"]](*args, **kwargs)
-        return {"value": encode(plain(value, f"the result of {frame['name']}"))}
+        value = namespace[name](*args, **kwargs)
+        return {"body": encode(plain(value, f"the result of {name}")), "returned": True}
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: the judge hears of everything
-        return {"raised": describe(error)}
+        return {"returned": False, "raised": describe(error)}
 
 
 class _Below:

@@ -1,27 +1,30 @@
-"""The language the processes speak: length-prefixed frames of msgpack, and plain data inside them.
+"""The language the processes speak: frames of a small JSON header and a body of bytes, and plain data inside bodies.
 
-Nothing that arrives is ever executed or unpickled. A frame is a small dict whose "kind" says what it is; a value that a
-student's code returned travels inside it as bytes, which only the judge opens. `decode` builds exact built-in types,
-numpy arrays and torch tensors and nothing else, whatever the bytes say.
+Nothing that arrives is ever executed or unpickled. The header's "kind" says what a frame is. A value that a student's
+code returned travels as the body, which only the judge opens: `decode` builds exact built-in types, numpy arrays and
+torch tensors and nothing else, whatever the bytes say.
 """
 
+import json
 import math
 import signal
 import socket
 import struct
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import msgpack
 import numpy as np
 
-LARGEST_FRAME = 64 * 2**20
-"""Bytes. A process that announces a larger frame is not believed."""
+LARGEST_HEADER = 2**20
+LARGEST_BODY = 64 * 2**20
+"""Bytes. A process that announces a larger frame is not believed; JSON of a header cannot grow to much in memory."""
 
 DEEPEST = 60
 """Levels of nesting `decode` follows; a little more than `autograde.plain` lets out."""
 
-_HEADER = struct.Struct("!I")
+_SIZES = struct.Struct("!II")
 
 
 class ProtocolError(Exception):
@@ -36,6 +39,15 @@ class OutOfTime(TimeoutError):
     """Nothing came before the deadline."""
 
 
+@dataclass(frozen=True)
+class Frame:
+    """One message: what it is, its small facts, and its bytes."""
+
+    kind: str
+    facts: dict[str, Any]
+    body: bytes
+
+
 class Channel:
     """One end of a stream socket that carries frames."""
 
@@ -43,42 +55,39 @@ class Channel:
         self.connection = connection
         self._arrived = bytearray()  # kept when a deadline passes in the middle of a frame
 
-    def send(self, kind: str, **content: Any) -> None:
-        """Send a frame; `content` is None, bool, int, float, str, bytes, or lists and dicts of these.
-
-        Raises `Closed` where the other side is gone.
-        """
-        body = msgpack.packb({"kind": kind, **content}, unicode_errors="replace")
+    def send(self, kind: str, body: bytes = b"", **facts: Any) -> None:
+        """Send a frame; `facts` are JSON. Raises `Closed` where the other side is gone."""
+        header = json.dumps({"kind": kind, **facts}).encode()
         # An interrupt in the middle would leave half a frame, and everything after it would be misread.
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self.connection.settimeout(None)
-            self.connection.sendall(_HEADER.pack(len(body)) + body)
+            self.connection.sendall(_SIZES.pack(len(header), len(body)) + header + body)
         except OSError as error:
             raise Closed(str(error)) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
-    def receive(self, deadline: float | None = None) -> dict[str, Any]:
+    def receive(self, deadline: float | None = None) -> Frame:
         """Wait for the next frame until `deadline` (of `time.monotonic`).
 
         Raises `Closed`, `OutOfTime`, or `ProtocolError` for a frame that is too large or not well formed.
         """
-        self._wait_for(_HEADER.size, deadline)
-        (size,) = _HEADER.unpack_from(self._arrived)
-        if size > LARGEST_FRAME:
-            raise ProtocolError(f"a frame of {size} bytes was announced; at most {LARGEST_FRAME} are read")
-        end = _HEADER.size + size
+        self._wait_for(_SIZES.size, deadline)
+        header_size, body_size = _SIZES.unpack_from(self._arrived)
+        if header_size > LARGEST_HEADER or body_size > LARGEST_BODY:
+            raise ProtocolError(f"a frame of {header_size} + {body_size} bytes was announced")
+        start, end = _SIZES.size + header_size, _SIZES.size + header_size + body_size
         self._wait_for(end, deadline)
-        body = bytes(self._arrived[_HEADER.size : end])
+        header, body = bytes(self._arrived[_SIZES.size : start]), bytes(self._arrived[start:end])
         del self._arrived[:end]
         try:
-            frame = msgpack.unpackb(body, strict_map_key=True)
-        except Exception as error:  # msgpack raises many kinds for the many ways bytes can be wrong
-            raise ProtocolError(f"a frame is not msgpack: {error}") from error
-        if type(frame) is not dict or type(frame.get("kind")) is not str:
+            facts = json.loads(header)
+        except (ValueError, RecursionError) as error:
+            raise ProtocolError(f"a header is not JSON: {error}") from error
+        if type(facts) is not dict or type(facts.get("kind")) is not str:
             raise ProtocolError("a frame has no kind")
-        return frame
+        return Frame(facts.pop("kind"), facts, body)
 
     def close(self) -> None:
         """Close this end."""
