@@ -1,6 +1,7 @@
 """Reading and writing notebooks, and what nbgrader's cell metadata says about a cell."""
 
 import errno
+import json
 import os
 import stat
 import tempfile
@@ -37,6 +38,15 @@ def read_notebook(path: Path) -> NotebookNode:
         raise UnreadableNotebookError(f"{path.name} is no text file (byte {error.start} is not UTF-8).") from error
     if not text.strip():
         raise UnreadableNotebookError(f"{path.name} is empty. Was it saved before it was submitted?")
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = (
+            f"at line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        )
+        raise UnreadableNotebookError(
+            f"{path.name} is no whole notebook (no JSON {place}). Was its upload cut short? Save it and hand it in again."
+        ) from error
     try:
         notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
