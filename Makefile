@@ -12,6 +12,7 @@ demo: .venv/ready
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest tests/jail
 	$(BIN)/python -m pytest
 
 lab: .venv/ready

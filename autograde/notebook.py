@@ -41,11 +41,9 @@ def read_notebook(path: Path) -> NotebookNode:
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        place = (
-            f"at line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        )
+        place = f"at line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
         raise UnreadableNotebookError(
-            f"{path.name} is no whole notebook (no JSON {place}). Was its upload cut short? Save it and hand it in again."
+            f"{path.name} is not a Jupyter notebook (no JSON {place}). Open it in JupyterLab and save it again."
         ) from error
     try:
         notebook = nbformat.reads(text, as_version=4)

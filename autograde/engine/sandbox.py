@@ -9,8 +9,8 @@ from typing import Any, Literal
 from autograde.engine.jail import probe, readable_trees
 from autograde.limits import Limits
 
-FIRST_UID = 60_000
-"""Root gives every running process of students a host uid of its own, from this one on."""
+FIRST_UID = 60_600
+"""Root gives every running process of students a host uid of its own, from this one on; systemd leaves them free."""
 
 SHOWN_PACKAGES = ("autograde", "cnnlab")
 """Packages installed from a checkout that notebooks import; nothing else of the checkout can be seen inside."""

@@ -28,6 +28,7 @@ class JailError(Exception):
 
     @classmethod
     def from_bytes(cls, message: bytes) -> JailError:
+        """The error that `to_bytes` packed."""
         return cls(*json.loads(message))
 
 

@@ -1,7 +1,8 @@
 """What does a fork bring along that must not get in?
 
-What cannot be taken away is memory: the child holds a copy of everything the warm parent ever held. So the parent
-must be a program that never sees a test, a solution or a grade, and is itself started with a clean environment.
+What cannot be taken away is memory: the child holds a copy of everything the warm parent ever held. So the
+parent must be a program that never sees a test, a solution or a grade, and is itself started with a clean
+environment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What does PID 1 of the jail do?  It reaps, passes an interrupt on, and ends with the shell.
 
-Not the shell itself: PID 1 inherits every orphan and ignores signals without a handler, which student code would
-meet as zombies and as an `abort()` that does not end.
+Not the shell itself: PID 1 inherits every orphan and ignores signals without a handler, which student code
+would meet as zombies and as an `abort()` that does not end.
 """
 
 from __future__ import annotations

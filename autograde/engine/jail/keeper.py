@@ -1,7 +1,8 @@
 """What does the process outside the jail do?
 
-It is the child that the warm parent forked, and the handle on the jail: its pid is known, SIGINT to it interrupts
-the shell, SIGKILL to it ends the jail, its exit status is the shell's, and when the warm parent dies so does it.
+It is the child that the warm parent forked, and the handle on the jail: its pid is known, SIGINT to it
+interrupts the shell, SIGKILL to it ends the jail, its exit status is the shell's, and when the warm parent
+dies so does it.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def _why(message: bytes) -> JailError:
 def _step_down(spec: JailSpec, link: int) -> None:
     """Keep no right that watching does not need.
 
-    The same uid as the jail, not root without capabilities: the kernel delivers the parent-death signal with the
-    rights of the one that died, and root without CAP_KILL may not kill another's process.
+    The same uid as the jail, not root without capabilities: the kernel delivers the parent-death signal with
+    the rights of the one that died, and root without CAP_KILL may not kill another's process.
     """
     if spec.uid is None:
         drop_capabilities()

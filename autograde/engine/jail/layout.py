@@ -1,7 +1,7 @@
 """By which links and mounts do the allowed paths keep their own names?
 
-A path such as /lib64/ld-linux-x86-64.so.2 may run through symbolic links. Each link on the way is recreated, and
-the real place behind it is mounted once.
+A path such as /lib64/ld-linux-x86-64.so.2 may run through symbolic links. Each link on the way is recreated,
+and the real place behind it is mounted once.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How much may each process of the jail use?
 
-These are rlimits: they need no privilege and exist everywhere, but bound a process, not the sum (NPROC apart).
-A memory cgroup would bound the sum; it needs a delegated cgroup v2, which an ordinary user or a container often
-has not, so it is left to the service that runs the grading. What is done instead: the jail is the first that the
-kernel kills when memory runs out.
+These are rlimits: they need no privilege and exist everywhere, but bound a process, not the sum (NPROC
+apart). A memory cgroup would bound the sum; it needs a delegated cgroup v2, which an ordinary user or a
+container often has not, so it is left to the service that runs the grading. What is done instead: the jail is
+the first that the kernel kills when memory runs out.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ def volunteer_for_oom() -> None:
 
     Inherited; cannot be taken back inside, where /proc is read-only.
     """
-    with step("offer the jail to the out-of-memory killer", "Mount a writable /proc for the grading process."):
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
+    with (
+        step("offer the jail to the out-of-memory killer", "Mount a writable /proc for the grading process."),
+        open("/proc/self/oom_score_adj", "w") as file,
+    ):
+        file.write("1000")
 
 
 def limit(spec: JailSpec) -> None:

@@ -3,9 +3,9 @@
     warm parent ── fork ──> keeper ── fork ──> init (PID 1 inside) ── fork ──> shell (returns to the caller)
 
 Root and an ordinary user go the same way but for the user namespace. An ordinary user enters it first, for it
-gives the right to the others. Root enters it last: the mounts then belong to the host's user namespace, so that
-no capability regained inside could touch them, and the trees are opened with root's rights (an interpreter below
-/root). Whatever init gives up, it gives up before it forks the shell.
+gives the right to the others. Root enters it last: the mounts then belong to the host's user namespace, so
+that no capability regained inside could touch them, and the trees are opened with root's rights (an
+interpreter below /root). Whatever init gives up, it gives up before it forks the shell.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import socket
 from typing import NoReturn
 
 from . import init, keeper, rootfs, seccomp
-from .errors import JailError
+from .errors import JailError, step
 from .inherited import (
     clean_environment,
     close_descriptors,
@@ -46,9 +46,9 @@ from .spec import STUDENT, JailSpec
 def lock_up(spec: JailSpec) -> None:
     """Called in a child that was just forked from the warm parent; returns in the locked-up shell only.
 
-    The calling process becomes the keeper and never returns, unless the jail cannot be built: then JailError is
-    raised in it, the half-built jail is gone, every descriptor above 2 but `keep_fd` is closed, and no student
-    code may run. It should say so over `keep_fd` and `os._exit`.
+    The calling process becomes the keeper and never returns, unless the jail cannot be built: then JailError
+    is raised in it, the half-built jail is gone, every descriptor above 2 but `keep_fd` is closed, and no
+    student code may run. It should say so over `keep_fd` and `os._exit`.
     """
     _check_caller(spec)
     close_descriptors(spec.keep_fd)
@@ -88,6 +88,8 @@ def _check_caller(spec: JailSpec) -> None:
         raise JailError("choose a uid", errno.EINVAL, "Root grades: set JailSpec.uid, different for each slot.")
     if not root and spec.uid is not None:
         raise JailError(f"become uid {spec.uid}", errno.EPERM, "Only root can: set JailSpec.uid to None.")
+    with step(f"keep descriptor {spec.keep_fd}", "Pass one that is open in the forked child."):
+        os.fstat(spec.keep_fd)
 
 
 def _confine(spec: JailSpec, link: socket.socket) -> None:
@@ -119,7 +121,7 @@ def _ask(link: socket.socket, question: bytes, answer: bytes) -> None:
 
 
 def _check_keeper_lives(link: socket.socket) -> None:
-    """The keeper alone holds the other end; an end of file means that it died before die_with_parent took hold."""
+    """The keeper alone holds the other end: end of file means it died before die_with_parent took hold."""
     try:
         if link.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b"":
             os._exit(1)
@@ -147,5 +149,7 @@ def _settle_in(spec: JailSpec, link: socket.socket) -> None:
 def _report(error: BaseException, link: socket.socket) -> NoReturn:
     if not isinstance(error, JailError):
         error = JailError("build the jail", 0, "This is a defect in the package.", repr(error))
-    link.send(error.to_bytes())
-    os._exit(1)
+    try:
+        link.send(error.to_bytes())
+    finally:
+        os._exit(1)  # never back into the caller's code, which is the keeper's to run

@@ -19,10 +19,10 @@ from .syscalls import (
     prctl,
 )
 
-# NOROOT: uid 0 gains nothing on exec. NO_SETUID_FIXUP: nor by changing uids. NO_CAP_AMBIENT_RAISE: nor by ambient
-# sets. KEEP_CAPS off. Each with its lock, so that none can be taken back.
+# NOROOT: uid 0 gains nothing on exec. NO_SETUID_FIXUP: nor by changing uids. NO_CAP_AMBIENT_RAISE: nor by
+# ambient sets. KEEP_CAPS off. Each with its lock, so that none can be taken back.
 SECUREBITS = 0b1110_1111
-REMEDY = "Grade as root, or as an ordinary user in user namespaces; anything between lacks a right that this needs."
+REMEDY = "Grade as root or as an ordinary user; anything between, such as root without CAP_SETUID, will not do."
 
 
 def become(uid: int, gid: int) -> None:
@@ -39,7 +39,7 @@ def drop_groups() -> None:
 
 
 def drop_capabilities() -> None:
-    """Empty every capability set, now and for all programs run later. Needs the capabilities of a namespace."""
+    """Empty every capability set, now and for all programs run later. Needs CAP_SETPCAP."""
     with step("drop the capabilities", REMEDY):
         prctl(PR_SET_SECUREBITS, SECUREBITS)
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
@@ -54,13 +54,13 @@ def drop_capabilities() -> None:
 
 
 def forbid_new_privileges() -> None:
-    """Setuid programs and file capabilities give nothing; also what an unprivileged seccomp filter requires."""
+    """Setuid programs and file capabilities give nothing; seccomp requires it, too."""
     with step("forbid new privileges", REMEDY):
         prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def hide_memory() -> None:
-    """Not dumpable: no other process of the same uid can trace it or read /proc/PID/mem, and no core is written.
+    """Not dumpable: no process of the same uid can trace it or read /proc/PID/mem; no core is written.
 
     Forked workers inherit it; a program that is executed becomes dumpable again, and holds nothing of ours.
     """
@@ -71,8 +71,8 @@ def hide_memory() -> None:
 def die_with_parent() -> None:
     """SIGKILL for this process when the thread that forked it ends.
 
-    The kernel forgets this whenever the ids change, so it is said again after each change, and the caller then
-    checks that the parent is still there: it may have died in between.
+    The kernel forgets this whenever the ids change, so it is said again after each change, and the caller
+    then checks that the parent is still there: it may have died in between.
     """
     with step("tie the jail to its parent", REMEDY):
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Promise:
-    """Answers for each part, and for the whole jail. `own_uid` and `no_groups` are extras that only root has."""
+    """Answers for each part and for the whole jail. Only root can promise `own_uid` and `no_groups`."""
 
     user_namespace: Answer
     mount_namespace: Answer
@@ -88,7 +88,7 @@ def probe(uid: int = TRIAL_UID) -> Promise:
 
 
 def _unshare_more(flag: int) -> None:
-    """One namespace, the way `lock_up` gets it: root has the right, an ordinary user finds it in a user namespace."""
+    """The way `lock_up` does it: an ordinary user finds the right to it in a user namespace."""
     if os.geteuid() != 0:
         unshare(NEWUSER)
     unshare(flag)

@@ -1,12 +1,12 @@
 """What does the file system look like from inside?
 
-A tmpfs, read-only, that holds nothing but: bind mounts of the allowed trees at their own paths (an interpreter
-knows where it lies, and may lie below a folder of mode 700, which becomes a traversable one here), /proc of the
-own PID namespace, five devices, a few files of /etc, and one writable tmpfs.
+A tmpfs, read-only, that holds nothing but: bind mounts of the allowed trees at their own paths (an
+interpreter knows where it lies, and may lie below a folder of mode 700, which becomes a traversable one
+here), /proc of the own PID namespace, five devices, a few files of /etc, and one writable tmpfs.
 
 The working folder is a copy in that writable tmpfs. A bind mount of the host's folder could be filled without
-limit and would leave a student's files behind; a copy is counted together with HOME, /tmp and /dev/shm, needs no
-cleaning up, and the grading wants no file back.
+limit and would leave a student's files behind; a copy is counted together with HOME, /tmp and /dev/shm, needs
+no cleaning up, and the grading wants no file back.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FLAGS = {
 NEW = "/tmp"  # the new root is built here; any folder that every host has would do, for it is only covered
 SCRATCH = {"/tmp": 0o1777, HOME: 0o700, "/dev/shm": 0o1777}  # shm: multiprocessing and DataLoader workers
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-OWN = ("/proc", "/etc/passwd", "/dev/null", *SCRATCH)
+EMPTY_FOLDER, EMPTY_FILE = "/var/empty", "/var/empty-file"
 BYTES_PER_INODE = 16 << 10  # an empty file costs the kernel about 1 KiB that no other limit counts
 LINKS = {
     "/dev/fd": "/proc/self/fd",
@@ -51,6 +51,8 @@ FILES = {
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "/etc/hosts": f"127.0.0.1 localhost {HOSTNAME}\n",
 }
+OWN = ("/proc", EMPTY_FOLDER, EMPTY_FILE, *SCRATCH, *DEVICES, *LINKS, *FILES)
+
 # Beside the processes, /proc shows the host: its load, disks, kernel settings, keys. What a library asks for
 # stays (PyTorch chooses its kernels by cpuinfo), the rest is covered.
 PROC_VISIBLE = ("cpuinfo", "meminfo", "stat")
@@ -58,12 +60,16 @@ OCTAL = re.compile(r"\\(\d{3})")  # how mountinfo writes blanks
 
 MOUNT_REMEDY = "In a container, allow mount and pivot_root (CAP_SYS_ADMIN, no AppArmor mount rules), or grade as root."
 PROC_REMEDY = "In a container whose /proc is masked an ordinary user cannot have an own one: unmask it or be root."
-WORK_REMEDY = "Raise scratch_bytes, or hand large data in through `readable`."
+WORK_REMEDY = (
+    "A submission holds files, folders and links that the grading user can read, and fits into "
+    "scratch_bytes; hand large data in through `readable`."
+)
+UID_REMEDY = "A container without that uid (see /proc/self/uid_map) needs a smaller one in JailSpec.uid."
 TREE_REMEDY = "Make it readable for the grading user, or take it out of `readable`."
 
 
 def build(spec: JailSpec) -> None:
-    """Replace the root of this process, which is alone in a new mount namespace and PID 1 of a new PID namespace.
+    """Replace the root of this process, which is alone in a new mount namespace and PID 1 of its own.
 
     Raises JailError. The host's tree is unreachable afterwards.
     """
@@ -116,21 +122,23 @@ def _open_sources(paths: Iterable[str]) -> dict[str, int]:
 
 def _make_scratch(spec: JailSpec) -> None:
     """One tmpfs for all that a student can write, so that one size bounds the sum."""
-    whole = NEW + "/scratch"
+    whole = NEW + EMPTY_FOLDER
     inodes = max(256, spec.scratch_bytes // BYTES_PER_INODE)
     with step("make the writable folders", MOUNT_REMEDY):
-        os.mkdir(whole)
+        os.makedirs(whole)
         mount("tmpfs", whole, "tmpfs", NOSUID | NODEV, f"mode=755,size={spec.scratch_bytes},nr_inodes={inodes}")
         for path, mode in SCRATCH.items():
             part = f"{whole}/{os.path.basename(path)}"
             os.mkdir(part)
             os.chmod(part, mode)
             if spec.uid is not None:
-                os.chown(part, spec.uid, spec.uid)
+                with step(f"give {path} to uid {spec.uid}", UID_REMEDY):
+                    os.chown(part, spec.uid, spec.uid)
             os.makedirs(NEW + path)
             mount(part, NEW + path, None, BIND)
+        # The mount point stays (it covers /proc later): a deleted one can keep the new root from turning
+        # read-only.
         detach(whole)
-        os.rmdir(whole)
 
 
 def _bind(sources: dict[str, int], layout: Layout) -> None:
@@ -160,16 +168,15 @@ def _write_small_files(layout: Layout) -> None:
 
 def _mount_proc() -> None:
     """/proc with the own processes and PROC_VISIBLE only; read-only, so that no knob in it can be turned."""
-    proc, empty_folder, empty_file = NEW + "/proc", NEW + "/var/empty", NEW + "/var/empty-file"
+    proc, empty_file = NEW + "/proc", NEW + EMPTY_FILE
     with step("mount an own /proc", PROC_REMEDY):
         os.mkdir(proc)
         mount("proc", proc, "proc", RDONLY | NOSUID | NODEV | NOEXEC)
     with step("cover the host's entries in /proc", PROC_REMEDY):
-        os.makedirs(empty_folder)
         os.close(os.open(empty_file, os.O_CREAT | os.O_CLOEXEC))
         for entry in os.scandir(proc):
             if not (entry.name.isdigit() or entry.is_symlink() or entry.name in PROC_VISIBLE):
-                mount(empty_folder if entry.is_dir() else empty_file, entry.path, None, BIND)
+                mount(NEW + EMPTY_FOLDER if entry.is_dir() else empty_file, entry.path, None, BIND)
 
 
 def _make_read_only(places: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Which system calls are refused?
 
-A filter in classic BPF, see the kernel's Documentation/userspace-api/seccomp_filter.rst. Known calls are allowed
-unless listed, for numerical libraries use many; calls newer than this list do not exist.
+A filter in classic BPF, see the kernel's Documentation/userspace-api/seccomp_filter.rst. Known calls are
+allowed unless listed, for numerical libraries use many; calls newer than this list do not exist.
 """
 
 from __future__ import annotations
@@ -78,13 +78,14 @@ def program(machine: str) -> bytes:
         code += [(AT_LEAST, 0, 1, X32), (RETURN, 0, 0, KILL)]
     # What is unknown here does not exist: as on an older kernel, for which every library has an answer.
     code += [(AT_LEAST, 0, 1, NEWEST + 1), (RETURN, 0, 0, ERRNO | errno.ENOSYS)]
-    # clone3 hides its flags behind a pointer, where a filter cannot look; told that there is none, libc uses clone.
+    # clone3 hides its flags behind a pointer, where a filter cannot look; told that there is none, libc uses
+    # clone.
     code += _when(number("clone3", machine), [(RETURN, 0, 0, ERRNO | errno.ENOSYS)])
     for names in REFUSED.values():
         for name in names:
             code += _when(number(name, machine), [(RETURN, 0, 0, refuse)])
     code += _when(number("clone", machine), _check(ARGUMENT_0, ANY_BIT, NAMESPACE_FLAGS, refuse, ALLOW))
-    # The network namespace is empty anyway, but the code behind other families is large and often broken.
+    # The network namespace is empty, but vsock heeds none, and the code behind rare families is often broken.
     for name in ("socket", "socketpair"):
         no_family = ERRNO | errno.EAFNOSUPPORT
         code += _when(number(name, machine), _check(ARGUMENT_0, EQUAL, int(socket.AF_UNIX), ALLOW, no_family))
@@ -101,7 +102,7 @@ def _when(nr: int | None, then: list[Instruction]) -> list[Instruction]:
 
 
 def _check(offset: int, test: int, value: int, yes: int, no: int) -> list[Instruction]:
-    """Answer by one argument. The kernel reads these arguments as 32 bits, so a look at the low half decides."""
+    """Answer by one argument, its low half: the kernel reads these as 32 bits, too."""
     return [(LOAD, 0, 0, offset), (test, 0, 1, value), (RETURN, 0, 0, yes), (RETURN, 0, 0, no)]
 
 

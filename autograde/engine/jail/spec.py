@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-HOME = "/home/student"
-WORK = "/home/student/work"
+HOME = "/student"  # not below /home: that may hold the interpreter, or be a link
+WORK = "/student/work"
 HOSTNAME = "student"
 STUDENT = 1000
 """uid and gid inside. Not 0: exec gives uid 0 capabilities back, and many programs trust it."""

@@ -115,13 +115,21 @@ def _path(path: str | None) -> bytes | None:
 
 
 def unshare(flags: int) -> None:
+    """unshare(2)."""
     _call("unshare", ctypes.c_int(flags))
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int, options: str = "") -> None:
     """mount(2). The error names the target."""
     try:
-        _call("mount", _path(source), _path(target), _path(kind), ctypes.c_ulong(flags), options.encode() or None)
+        _call(
+            "mount",
+            _path(source),
+            _path(target),
+            _path(kind),
+            ctypes.c_ulong(flags),
+            options.encode() or None,
+        )
     except OSError as error:
         raise OSError(error.errno, f"mount: {os.strerror(error.errno)}", target) from None
 
@@ -132,10 +140,12 @@ def detach(target: str) -> None:
 
 
 def pivot_root(new: str, old: str) -> None:
+    """pivot_root(2)."""
     _call("syscall", ctypes.c_long(number("pivot_root")), _path(new), _path(old))
 
 
 def setdomainname(name: bytes) -> None:
+    """setdomainname(2)."""
     _call("setdomainname", name, ctypes.c_size_t(len(name)))
 
 
