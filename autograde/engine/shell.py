@@ -122,6 +122,7 @@ class _CapturingPublisher(DisplayPublisher):
 class CaptureShell(InteractiveShell):
     """The shell. Set `emit` before running a cell."""
 
+    system = InteractiveShell.system_raw  # `!command` without a terminal of its own, which no jail has
     emit = AnyTrait(lambda output: None)
     displayhook_class = Type(_CapturingHook)
     display_pub_class = Type(_CapturingPublisher)

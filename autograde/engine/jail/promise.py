@@ -32,7 +32,7 @@ from .spec import JailSpec
 from .syscalls import unshare
 from .trees import readable_trees
 
-TRIAL_UID = 60_000
+TRIAL_UID = 60_600
 TRIAL_BYTES = 64 << 20
 
 

@@ -50,7 +50,7 @@ class JailSpec:
         if self.keep_fd < 3:
             raise ValueError(f"keep_fd is {self.keep_fd}; 0 to 2 become /dev/null, so pass 3 or above")
         if self.uid is not None and self.uid <= 0:
-            raise ValueError(f"uid is {self.uid}; a jail needs an ordinary uid, such as 60000 + slot")
+            raise ValueError(f"uid is {self.uid}; a jail needs an ordinary uid, such as 60600 + slot")
         for name in ("memory_bytes", "scratch_bytes", "processes", "open_files", "file_bytes", "cpu_seconds"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
