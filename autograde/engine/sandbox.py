@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from autograde.engine.jail import probe, readable_trees
+from autograde.engine.jail import readable_trees
 from autograde.limits import Limits
 
 FIRST_UID = 60_600
@@ -53,11 +55,11 @@ def choose_sandbox(wanted: Literal["namespaces", "none"]) -> Sandbox:
     """
     if wanted == "none":
         return Sandbox(jailed=False)
-    promise = probe()
-    if not promise.whole.kept:
-        reasons = "\n".join(f"  {reason}" for reason in promise.missing())
+    # In a process of its own: the probe forks, and this process may hold what a jail must not inherit.
+    probe = subprocess.run([sys.executable, "-m", "autograde.engine.jail"], capture_output=True, text=True)
+    if probe.returncode:
         raise NoSandboxError(
-            f"This machine cannot lock student code up:\n{reasons}\n"
+            f"This machine cannot lock student code up:\n{probe.stdout or probe.stderr}"
             "Grade on a Linux machine that can, or, for submissions you trust as your own code, with --sandbox none."
         )
     return Sandbox(jailed=True, readable=readable_trees(_shown_packages()))
