@@ -9,7 +9,8 @@ from pathlib import Path
 
 here = Path(__file__).resolve().parent
 classroom = (here / os.environ.get("AUTOGRADE_CLASSROOM", "classroom")).resolve()
-classroom.mkdir(parents=True, exist_ok=True)  # SQLite opens no gradebook in a folder that is missing
+# Made here, because SQLite opens no gradebook in a folder that is missing, and nbgrader makes no exchange.
+(classroom / "exchange").mkdir(parents=True, exist_ok=True)
 
 c = get_config()  # noqa: F821 (defined by traitlets when it runs this file)
 
