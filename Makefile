@@ -16,7 +16,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest
 
 lab: .venv/ready
-	$(BIN)/jupyter lab
+	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab
 
 release: .venv/ready
 	$(BIN)/autograde release

@@ -39,6 +39,8 @@ class Check:
     """Grade ids of cells that will be put back before grading."""
     stopped: list[str] = field(default_factory=list)
     """What cut the run short."""
+    errors: list[str] = field(default_factory=list)
+    """What cells that are no tests raised, each with the number of its cell."""
 
     @property
     def complete(self) -> bool:
@@ -72,6 +74,13 @@ def check(path: Path, limits: Limits) -> Check:
     execution = _run(notebook, path.resolve().parent, limits)
     warnings_cost_nothing(notebook)
     result.stopped = [note.text for note in execution.notes]
+    result.errors = [
+        f"Cell [{cell.execution_count}] stopped with {strip_ansi(f'{output.ename}: {output.evalue}')}"
+        for cell in notebook.cells
+        if cell.cell_type == "code" and not cells.is_test(cell)
+        for output in cell.outputs
+        if output.output_type == "error" and not execution.notes
+    ]
     result.tests = [_result(cell) for cell in notebook.cells if cells.is_test(cell)]
     return result
 

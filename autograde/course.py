@@ -74,6 +74,12 @@ class Course:
         depth = pattern.parts.index("*")
         return sorted(folder.parts[depth] for folder in folders)
 
+    def misplaced(self) -> list[Path]:
+        """Notebooks that lie beside the assignments' folders of a student instead of in one."""
+        folder = self.submitted("x", "*").parent
+        anchor = Path(folder.anchor)
+        return sorted(anchor.glob(f"{folder.relative_to(anchor)}/*.ipynb"))
+
     def _folder(self, step: str, student: str, assignment: str) -> Path:
         return Path(self.directory.format_path(step, student, assignment))
 

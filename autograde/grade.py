@@ -22,7 +22,7 @@ from autograde.limits import Limits
 from autograde.notebook import read_notebook
 from autograde.reasons import Reason
 from autograde.release import masters, register
-from autograde.restore import Master, restore
+from autograde.restore import Master, restore, storable
 from autograde.submissions import Submission, lay_out_files, read_submission
 
 
@@ -98,6 +98,8 @@ def _run_all(
         slots.put(slot)
 
     def run(student: str) -> _Ran:
+        if student != storable(student):
+            raise CourseError(f"The folder {student!r} has a name that no text can hold; rename it")
         slot = slots.get()
         try:
             submission = read_submission(course, assignment, student, list(master))
@@ -134,7 +136,9 @@ def _run(
     with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
         student_files, judge_files = Path(scratch) / "student", Path(scratch) / "judge"
         lay_out_files(course.source(assignment), judge_files)
-        lay_out_files(submission.folder, student_files)
+        most = way.limits.scratch_bytes / 2
+        if not lay_out_files(submission.folder, student_files, most):
+            notes.append(reasons.files_left_out(most))
         lay_out_files(course.source(assignment), student_files)
         session = Session(warm, student_files, judge_files, slot, way.threads, way.limits)
         try:

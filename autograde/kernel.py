@@ -45,27 +45,29 @@ async def _run_cells(client: NotebookClient, execution: Execution, limits: Limit
     cells = execution.notebook.cells
     clock = asyncio.get_running_loop().time
     deadline = clock() + limits.notebook_seconds
+    counted = 0
     for index, cell in enumerate(cells):
-        position = index + 1
         if cell.cell_type != "code" or not cell.source.strip():
             continue
+        counted += 1
+        label = f"[{counted}]"
         if clock() >= deadline:
-            _end(execution, index, reasons.out_of_time(position, limits.notebook_seconds))
+            _end(execution, index, reasons.out_of_time(label, limits.notebook_seconds))
             return
         client.timeout = min(limits.cell_seconds, deadline - clock())
         try:
             await client.async_execute_cell(cell, index)
         except CellTimeoutError:
-            note = reasons.cell_timed_out(position, client.timeout)
+            note = reasons.cell_timed_out(label, client.timeout)
             if not await _interrupted(client, limits.grace_seconds):
-                note = reasons.unstoppable(position, client.timeout)
+                note = reasons.unstoppable(label, client.timeout)
                 await client.km.shutdown_kernel(now=True)
                 _end(execution, index, note)
                 return
             execution.notes.append(note)
             fail(cell, note)
         except DeadKernelError:
-            _end(execution, index, reasons.crashed(position))
+            _end(execution, index, reasons.crashed(label))
             return
 
 

@@ -22,8 +22,13 @@ def unreadable(text: str) -> Reason:
 
 def missing(name: str, found: list[str]) -> Reason:
     """The notebook was not handed in."""
-    others = f" Found instead: {', '.join(found)}." if found else " The folder holds no notebook."
-    return Reason("missing", f"{name}.ipynb was not handed in.{others}", lost=True)
+    if not found:
+        there = "The folder is empty."
+    elif archives := [file for file in found if file.endswith((".zip", ".tar", ".gz", ".7z", ".rar"))]:
+        there = f"The folder holds {', '.join(archives)}: unpack it and grade again."
+    else:
+        there = f"The folder holds {', '.join(found[:5])}."
+    return Reason("missing", f"{name}.ipynb was not handed in. {there}", lost=True)
 
 
 def renamed(found: str, name: str) -> Reason:
@@ -41,38 +46,38 @@ def cell_repeated(grade_id: str) -> Reason:
     return Reason("repeated", f"Cell {grade_id!r} occurs more than once; the last one was graded.")
 
 
-def cell_timed_out(position: int, seconds: float) -> Reason:
+def cell_timed_out(cell: str, seconds: float) -> Reason:
     """One cell ran longer than its limit and was interrupted."""
-    return Reason("time limit", f"Cell {position} ran longer than {seconds:g} s and was interrupted.", lost=True)
+    return Reason("time limit", f"Cell {cell} ran longer than {seconds:g} s and was interrupted.", lost=True)
 
 
-def unstoppable(position: int, seconds: float) -> Reason:
+def unstoppable(cell: str, seconds: float) -> Reason:
     """A cell went on after it was interrupted, so the whole notebook was ended."""
     return Reason(
         "time limit",
-        f"Cell {position} ran longer than {seconds:g} s and ignored the interrupt; nothing after it was run.",
+        f"Cell {cell} ran longer than {seconds:g} s and ignored the interrupt; nothing after it was run.",
         lost=True,
     )
 
 
-def out_of_time(position: int, seconds: float) -> Reason:
+def out_of_time(cell: str, seconds: float) -> Reason:
     """The notebook as a whole ran longer than its limit."""
-    return Reason("time limit", f"The {seconds:g} s for the notebook were over at cell {position}.", lost=True)
+    return Reason("time limit", f"The {seconds:g} s for the notebook were over at cell {cell}.", lost=True)
 
 
-def crashed(position: int) -> Reason:
+def crashed(cell: str) -> Reason:
     """The interpreter ended while it ran a cell."""
-    return Reason("crashed", f"The interpreter ended in cell {position}; nothing after it was run.", lost=True)
+    return Reason("crashed", f"The interpreter ended in cell {cell}; nothing after it was run.", lost=True)
 
 
-def not_the_protocol(position: int, what: str) -> Reason:
+def not_the_protocol(cell: str, what: str) -> Reason:
     """The student process sent something that no honest one sends."""
-    return Reason("broken off", f"In cell {position} the process answered with {what}; it was ended.", lost=True)
+    return Reason("broken off", f"In cell {cell} the process answered with {what}; it was ended.", lost=True)
 
 
-def judge_failed(position: int, what: str) -> Reason:
+def judge_failed(cell: str, what: str) -> Reason:
     """The judge itself did not finish a test cell: a fault of the test, not of the student."""
-    return Reason("judge", f"The test in cell {position} {what}; have a look at the test itself.", lost=True)
+    return Reason("judge", f"The test in cell {cell} {what}; have a look at the test itself.", lost=True)
 
 
 def harness_failed(error: BaseException) -> Reason:
@@ -108,3 +113,8 @@ def no_score(grade_id: str, what: str) -> Reason:
 def late(seconds: float, penalty: float) -> Reason:
     """The submission was handed in after the due date."""
     return Reason("late", f"Handed in {seconds / 3600:.1f} hours after the due date; that costs {penalty:g} points.")
+
+
+def files_left_out(most_bytes: float) -> Reason:
+    """The files beside the notebook are too many or too large."""
+    return Reason("files", f"The files beside the notebook take more than {most_bytes / 2**20:.0f} MB; it ran without.")

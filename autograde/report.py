@@ -4,6 +4,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from autograde.grade import Graded
+from autograde.restore import storable
 
 
 def class_table(assignment: str, graded: list[Graded]) -> Table:
@@ -17,10 +18,10 @@ def class_table(assignment: str, graded: list[Graded]) -> Table:
         style = "red" if one.lost else None
         notes = "\n".join(escape(str(note)) for note in one.notes)
         if one.score is None:
-            table.add_row(escape(one.student), "none", "", notes, style=style)
+            table.add_row(escape(storable(one.student)), "none", "", notes, style=style)
         else:
             score = f"{one.score.points:g} / {one.score.possible:g}"
-            table.add_row(escape(one.student), score, str(one.score.to_mark or ""), notes, style=style)
+            table.add_row(escape(storable(one.student)), score, str(one.score.to_mark or ""), notes, style=style)
     return table
 
 
@@ -30,5 +31,6 @@ def summary(graded: list[Graded]) -> str:
     partly = sum(bool(one.lost) for one in graded) - none
     to_mark = sum(one.score.to_mark for one in graded if one.score)
     text = f"{len(graded) - none} of {len(graded)} submissions have a score"
-    text += f", {partly} of them could not be run to the end" if partly else ""
-    return text + (f"; {to_mark} answers wait to be marked by hand" if to_mark else "") + "."
+    text += f", {partly} of them could not be run from beginning to end" if partly else ""
+    wait = "1 answer waits" if to_mark == 1 else f"{to_mark} answers wait"
+    return text + (f"; {wait} to be marked by hand" if to_mark else "") + "."

@@ -64,7 +64,7 @@ def restore(submission: NotebookNode, master: Master) -> tuple[NotebookNode, lis
 
 def _own_cell(cell: NotebookNode) -> NotebookNode:
     """A cell the assignment does not know: its text runs, its metadata means nothing."""
-    own = _fresh(cell.cell_type, _storable(cell.source), cell.get("id"))
+    own = _fresh(cell.cell_type, storable(cell.source), cell.get("id"))
     _keep_pictures(cell, own)
     return own
 
@@ -79,12 +79,12 @@ def _known_cell(cell: NotebookNode, master: Master, name: str, notes: list[Reaso
         if cell.source.strip() not in (restored.source.strip(), master.visible[name].strip()):
             notes.append(reasons.cell_restored(name, "was edited"))
     else:
-        restored.source = _storable(cell.source)
+        restored.source = storable(cell.source)
         _keep_pictures(cell, restored)
     return restored
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text with a question mark for half a character, which JSON can carry but no file can."""
     return text.encode("utf-8", "replace").decode()
 

@@ -1,10 +1,12 @@
 """Read what students handed in, without trusting any of it."""
 
 import datetime
+import math
 import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from autograde import reasons
 from autograde.course import Course
 from autograde.notebook import UnreadableNotebookError, read_notebook
 from autograde.reasons import Reason
+
+BLOCK = 32 * 2**10
+"""Bytes that a file costs beside its content, so that many empty ones count too."""
 
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 IMPORTED_BY_TESTS = {"autograde", "cnnlab", "matplotlib", "numpy", "scipy", "skimage", "torch", "torchvision"}
@@ -48,14 +53,15 @@ def read_submission(course: Course, assignment: str, student: str, names: list[s
         return submission
     submission.notes += [reasons.shadows(name) for name in _shadows(folder)]
     submission.timestamp = _timestamp(folder, submission.notes)
-    found = sorted(path.name for path in folder.glob("*.ipynb"))
+    there = sorted(path.name for path in folder.iterdir() if path.name != "timestamp.txt")
+    found = [name for name in there if name.endswith(".ipynb")]
     for name in names:
         file = f"{name}.ipynb"
         if file not in found and len(found) == len(names) == 1:
             submission.notes.append(reasons.renamed(found[0], name))
             file = found[0]
         if file not in found:
-            submission.notebooks[name] = reasons.missing(name, found)
+            submission.notebooks[name] = reasons.missing(name, there)
             continue
         try:
             submission.notebooks[name] = read_notebook(folder / file)
@@ -64,20 +70,35 @@ def read_submission(course: Course, assignment: str, student: str, names: list[s
     return submission
 
 
-def lay_out_files(source: Path, target: Path) -> None:
-    """Copy the files beside the notebooks in `source` into `target`, over those that are there.
+def lay_out_files(source: Path, target: Path, most_bytes: float = math.inf) -> bool:
+    """Copy the files beside the notebooks in `source` into `target`, in place of what is there.
 
-    Links are not followed, so that no file from elsewhere comes along.
+    Links are not followed, so that no file from elsewhere comes along. Files that take more than `most_bytes`, each
+    rounded up to whole blocks, are left out altogether; whether they were copied.
     """
     target.mkdir(parents=True, exist_ok=True)
+    files = list(_plain_files(source))
+    if sum(BLOCK + path.stat().st_size for path in files) > most_bytes:
+        return False
+    for path in files:
+        copy = target / path.relative_to(source)
+        for place in [parent for parent in reversed(copy.parents) if parent.is_relative_to(target)]:
+            if not place.is_dir():
+                place.unlink(missing_ok=True)
+                place.mkdir()
+        if copy.is_dir():
+            shutil.rmtree(copy)
+        shutil.copyfile(path, copy)
+    return True
+
+
+def _plain_files(source: Path) -> Iterator[Path]:
     for folder, subfolders, names in os.walk(source, followlinks=False):
         subfolders[:] = [name for name in subfolders if name != ".ipynb_checkpoints"]
-        here = target / Path(folder).relative_to(source)
-        here.mkdir(exist_ok=True)
         for name in names:
             path = Path(folder) / name
-            if path.suffix != ".ipynb" and path.is_file() and not path.is_symlink():
-                shutil.copyfile(path, here / name)
+            if path.suffix != ".ipynb" and not path.is_symlink() and path.is_file():
+                yield path
 
 
 def _leads_elsewhere(folder: Path, student: str) -> bool:

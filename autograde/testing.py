@@ -97,12 +97,21 @@ def explain(error: BaseException, trace: TracebackType | None) -> str:
     except Exception as inner:
         message = f"(its message cannot be shown: {type(inner).__name__})"
     if isinstance(error, NotImplementedError):
-        return f"Not done yet. {message}".strip()
+        return f"Not done yet: {message or unfinished(error)}"
     if type(error) is NameError:
         return f"{message}. Run the cell that defines it first; is the name spelt as the task says?"
     if isinstance(error, AssertionError):
         return message or f"This check does not hold: {_failing_line(trace)}"
     return f"Your code stopped with {type(error).__name__}: {message}"
+
+
+def unfinished(error: NotImplementedError) -> str:
+    """Which function still raises NotImplementedError."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = trace.tb_frame.f_code.co_name if trace else "<module>"
+    return "there is no code yet." if name.startswith("<") else f"`{name}` has no code yet."
 
 
 class _Scores:

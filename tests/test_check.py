@@ -41,12 +41,15 @@ def answer(notebook, name, body):
 def test_an_untouched_notebook_fails_and_the_first_step_is_told(check, template):
     code, said = check(template.released())
     assert code == 1
-    assert "✗ test-double  0 of 3\n    ✗ whole numbers: 0 of 1 point\n        Not done yet.\n" in said
+    assert (
+        "✗ test-double  0 of 3\n    ✗ whole numbers: 0 of 1 point\n        Not done yet: `double` has no code yet.\n"
+        in said
+    )
     assert "✗ test-shift  0 of 2" in said
     assert "✗ test-stock  0 of 1\n    NotImplementedError" in said
     assert "✗ words  not answered yet" in said
     assert "0 of 6 points from the tests you can see." in said
-    assert "What to do: open the notebook, go to the first ✗" in said
+    assert "What to do: go to the first ! or ✗" in said
 
 
 def test_a_solution_passes(check, notebook):
@@ -98,7 +101,7 @@ def test_an_endless_loop_is_stopped_and_the_rest_still_checked(check, notebook):
     answer(notebook, "shift", "import time\nwhile True:\n    time.sleep(0.1)")
     code, said = check(notebook, "--cell-seconds", "2")
     assert code == 1
-    assert "Cell 6 ran longer than 2 s and was interrupted." in said
+    assert "Cell [5] (test-shift) ran longer than 2 s and was interrupted." in said
     assert "✗ test-shift  0 of 2" in said
     assert "✓ test-double  3 of 3" in said
     assert "✓ test-stock  1 of 1" in said
@@ -108,7 +111,7 @@ def test_an_interpreter_that_ends_is_told_and_what_came_before_stands(check, not
     answer(notebook, "shift", "import os\nos._exit(3)")
     code, said = check(notebook)
     assert code == 1
-    assert "The interpreter ended in cell 6; nothing after it was run." in said
+    assert "The interpreter ended in cell [5] (test-shift); nothing after it was run." in said
     assert "✓ test-double  3 of 3" in said
     assert "✗ test-stock  0 of 1" in said
 
@@ -116,7 +119,7 @@ def test_an_interpreter_that_ends_is_told_and_what_came_before_stands(check, not
 def test_an_interpreter_that_ends_after_the_last_test_is_not_complete(check, notebook):
     notebook.cells.append(new_code_cell("import os\nos._exit(3)"))
     code, said = check(notebook)
-    assert "The interpreter ended in cell 9" in said
+    assert "The interpreter ended in cell [7]" in said
     assert code == 1
 
 

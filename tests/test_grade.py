@@ -135,19 +135,27 @@ def a_warning(course, solved, released):
     course.hand_in("warned", solved)
 
 
-@member("crash", Expected(3, reasons=("crashed: The interpreter ended in cell 6",), lost=True))
+@member("crash", Expected(3, reasons=("crashed: The interpreter ended in cell [5] (test-shift)",), lost=True))
 def an_interpreter_that_ends(course, solved, released):
     answer(solved, "shift", "import os\nos._exit(0)")
     course.hand_in("crash", solved)
 
 
-@member("loop", Expected(4, reasons=("time limit: Cell 6 ran longer than 4 s and was interrupted",), lost=True))
+@member(
+    "loop",
+    Expected(4, reasons=("time limit: Cell [5] (test-shift) ran longer than 4 s and was interrupted",), lost=True),
+)
 def an_endless_loop(course, solved, released):
     answer(solved, "shift", "import time\nwhile True:\n    time.sleep(0.1)")
     course.hand_in("loop", solved)
 
 
-@member("deaf", Expected(3, reasons=("time limit: Cell 6 ran longer than 4 s and ignored the interrupt",), lost=True))
+@member(
+    "deaf",
+    Expected(
+        3, reasons=("time limit: Cell [5] (test-shift) ran longer than 4 s and ignored the interrupt",), lost=True
+    ),
+)
 def a_loop_that_ignores_the_interrupt(course, solved, released):
     body = "import time\nwhile True:\n    try:\n        time.sleep(9)\n    except KeyboardInterrupt:\n        pass"
     answer(solved, "shift", body)
@@ -175,7 +183,7 @@ def another_name(course, solved, released):
     course.hand_in("renamed", solved, "tiny (1).ipynb")
 
 
-FOUND = "missing: tiny.ipynb was not handed in. Found instead: a.ipynb, b.ipynb"
+FOUND = "missing: tiny.ipynb was not handed in. The folder holds a.ipynb, b.ipynb"
 
 
 @member("two", Expected(0, reasons=(FOUND,), lost=True, to_mark=0))

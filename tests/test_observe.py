@@ -142,7 +142,7 @@ def test_all_parts_failing_make_zero_and_not_nothing(cell):
 
 
 MESSAGES = {
-    "not done": ("raise NotImplementedError()", ["Not done yet."]),
+    "not done": ("raise NotImplementedError()", ["Not done yet:"]),
     "not supported": ("raise NotImplementedError('softmax not implemented for Int')", ["softmax not implemented"]),
     "name": ("blurr(3)", ["name 'blurr' is not defined", "Run the cell that defines it", "spelt as the task says"]),
     "bare assert": ("x = 3\n    assert x == 4", ["This check does not hold: assert x == 4"]),

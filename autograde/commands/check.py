@@ -41,6 +41,8 @@ def check(
 
 def _show(path: Path, result) -> None:
     console.print(f"[bold]{escape(path.name)}[/]")
+    for text in result.errors:
+        console.print(f"[red]![/] {escape(text)}", highlight=False, soft_wrap=True)
     for test in result.tests:
         passed = test.points == test.possible
         mark = "[green]✓[/]" if passed else "[red]✗[/]"
@@ -64,8 +66,9 @@ def _show(path: Path, result) -> None:
         console.print("All tests pass. What is left: write the answers named above, then hand it in.")
     else:
         console.print(
-            "What to do: open the notebook, go to the first ✗ above, write your code in the cell before that test "
-            "in place of `raise NotImplementedError()`, run both cells, and check again.",
+            "What to do: go to the first ! or ✗ above and read what it says; write or mend the code in the cell "
+            "before that test (where it is not done yet, in place of `raise NotImplementedError()`), run both "
+            "cells, and check again.",
             highlight=False,
             soft_wrap=True,
         )

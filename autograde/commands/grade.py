@@ -49,6 +49,10 @@ def grade(
     with told(CourseError, LimitError, NoSandboxError, EngineError):
         here = find_course(course, classroom)
         here.require(assignment)
+        for path in here.misplaced():
+            errors.print(f"{path} lies in no assignment's folder, so it is not graded.", markup=False, highlight=False)
+        if sandbox is Wall.NONE:
+            errors.print("Students' code runs unlocked: it can read and change what you can.", highlight=False)
         students = student or here.students(assignment)
         if not students:
             raise CourseError(f"Nothing was handed in: {here.submitted(assignment, '*')} matches no folder.")
@@ -123,7 +127,10 @@ class _Progress:
 
     def tell(self, student: str, result: str = "") -> None:
         """One more is done; without a terminal, say so where there is a result to tell."""
+        from autograde.restore import storable
+
         self.done += 1
         self.bar.advance(self.task)
         if result and not console.is_terminal:
-            console.print(f"[{self.done}/{self.total}] {student}: {result}", markup=False, highlight=False)
+            line = f"[{self.done}/{self.total}] {storable(student)}: {result}"
+            console.print(line, markup=False, highlight=False)

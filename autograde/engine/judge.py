@@ -7,6 +7,7 @@ plain data comes back.
 import ast
 import builtins
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,7 @@ def _observer(channel: Channel, sources: dict[str, str]) -> Callable[[Callable],
         @functools.wraps(function)
         def observed(*args: Any, **kwargs: Any) -> Any:
             arguments = encode(plain((args, kwargs), f"an argument of {name}"))
+            sys.stdout.flush()  # what the test has said comes before what the student's code prints
             channel.send("observe", arguments, name=name, source=sources[name])
             return _understand(channel.receive(), name)
 

@@ -9,7 +9,7 @@ from nbformat.v4 import new_output
 
 from autograde.engine.wire import ProtocolError
 
-_MIME = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
+_MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _SHOWN = {"stream", "display_data"}
 
 
@@ -65,7 +65,8 @@ class Outputs:
 
 def _opened(packed: bytes) -> dict[str, Any]:
     try:
-        raw = json.loads(packed)
+        # Half a character, which JSON can carry and no file can, becomes a question mark.
+        raw = json.loads(json.dumps(json.loads(packed), ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"an output is not JSON: {error}") from error
     if type(raw) is not dict:

@@ -114,7 +114,8 @@ class WarmParent:
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with theirs:
             self._program = subprocess.Popen(
-                [sys.executable, "-m", "autograde.engine.warm", str(theirs.fileno()), str(int(self._preload))],
+                # -P: the folder the command was typed in, perhaps a submission's, is no place to import from.
+                [sys.executable, "-P", "-m", "autograde.engine.warm", str(theirs.fileno()), str(int(self._preload))],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,

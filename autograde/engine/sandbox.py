@@ -56,7 +56,7 @@ def choose_sandbox(wanted: Literal["namespaces", "none"]) -> Sandbox:
     if wanted == "none":
         return Sandbox(jailed=False)
     # In a process of its own: the probe forks, and this process may hold what a jail must not inherit.
-    probe = subprocess.run([sys.executable, "-m", "autograde.engine.jail"], capture_output=True, text=True)
+    probe = subprocess.run([sys.executable, "-P", "-m", "autograde.engine.jail"], capture_output=True, text=True)
     if probe.returncode:
         raise NoSandboxError(
             f"This machine cannot lock student code up:\n{probe.stdout or probe.stderr}"

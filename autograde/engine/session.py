@@ -63,7 +63,7 @@ class Session:
                 counted += 1
                 cell.execution_count = counted
                 try:
-                    self._run_cell(cell, index + 1)
+                    self._run_cell(cell, _label(cell))
                 except Ended as ended:
                     rest = mark_not_run(notebook, ended.reason, index + 1)
                     return Execution(notebook, self._notes + rest.notes)
@@ -77,20 +77,20 @@ class Session:
     def _fork(self, role: str) -> Process:
         return self._warm.fork(role, self._files[role], self._slot, self.limits, self._threads)
 
-    def _run_cell(self, cell: NotebookNode, position: int) -> None:
+    def _run_cell(self, cell: NotebookNode, label: str) -> None:
         observed = cells.is_test(cell) and observed_functions(cell.source)
         outputs = Outputs(self.limits.output_bytes)
         now = time.monotonic()
         deadline = min(now + self.limits.cell_seconds, self._end_of_notebook)
         try:
             if now >= self._end_of_notebook:
-                raise Ended(reasons.out_of_time(position, self.limits.notebook_seconds))
+                raise Ended(reasons.out_of_time(label, self.limits.notebook_seconds))
             if observed:
-                self._judge_cell(cell, position, deadline, outputs)
+                self._judge_cell(cell, label, deadline, outputs)
                 return
             if is_locked(cell) and not cells.is_graded(cell):
                 self._given.append(cell.source)
-            self._student_cell(cell, position, deadline, outputs)
+            self._student_cell(cell, label, deadline, outputs)
         except Ended as ended:
             # What the judge had found before stands; of a cell in the student process nothing does.
             if not observed or not outputs.collected:
@@ -99,13 +99,13 @@ class Session:
         finally:
             cell.outputs = outputs.collected + cell.outputs
 
-    def _student_cell(self, cell: NotebookNode, position: int, deadline: float, outputs: Outputs) -> None:
-        self._tell_student(position, "cell", cell.source.encode())
-        _, in_time = self._student_answers("done", position, deadline, outputs)
+    def _student_cell(self, cell: NotebookNode, label: str, deadline: float, outputs: Outputs) -> None:
+        self._tell_student(label, "cell", cell.source.encode())
+        _, in_time = self._student_answers("done", label, deadline, outputs)
         if not in_time:
             fail(cell, self._notes[-1])
 
-    def _judge_cell(self, cell: NotebookNode, position: int, deadline: float, outputs: Outputs) -> None:
+    def _judge_cell(self, cell: NotebookNode, label: str, deadline: float, outputs: Outputs) -> None:
         """Run a test cell in the judge, handing its questions on to the student process."""
         judge = self._ready_judge()
         judge.channel.send("cell", cell.source.encode())
@@ -116,7 +116,7 @@ class Session:
             except (Closed, OutOfTime) as error:
                 self._warm.check_alive()
                 self._end_judge()
-                note = reasons.judge_failed(position, "ended" if isinstance(error, Closed) else "took too long")
+                note = reasons.judge_failed(label, "ended" if isinstance(error, Closed) else "took too long")
                 self._notes.append(note)
                 fail(cell, note)
                 break
@@ -128,7 +128,7 @@ class Session:
             answer = None
             if not ended:
                 try:
-                    answer = self._ask_student(frame, position, deadline, outputs)
+                    answer = self._ask_student(frame, label, deadline, outputs)
                 except Ended as reason:
                     ended = reason
             answer = answer or _no_answer("RuntimeError", ended.reason.text)
@@ -137,22 +137,22 @@ class Session:
             # Parts of this cell that had passed keep their points; only the cells after it were not reached.
             raise ended
 
-    def _ask_student(self, question: Frame, position: int, deadline: float, outputs: Outputs) -> Frame:
+    def _ask_student(self, question: Frame, label: str, deadline: float, outputs: Outputs) -> Frame:
         too_long = f"it ran longer than {self.limits.cell_seconds:g} s and was interrupted"
         if time.monotonic() >= deadline:
             return _no_answer("TimeoutError", too_long)
-        self._tell_student(position, "observe", question.body, **question.facts)
-        answer, in_time = self._student_answers("answer", position, deadline, outputs, only_shown=True)
+        self._tell_student(label, "observe", question.body, **question.facts)
+        answer, in_time = self._student_answers("answer", label, deadline, outputs, only_shown=True)
         return answer if in_time else _no_answer("TimeoutError", too_long)
 
-    def _tell_student(self, position: int, kind: str, body: bytes, **facts: Any) -> None:
+    def _tell_student(self, label: str, kind: str, body: bytes, **facts: Any) -> None:
         try:
             self._student.channel.send(kind, body, **facts)
         except Closed as error:
-            raise self._crashed(position) from error
+            raise self._crashed(label) from error
 
     def _student_answers(
-        self, wanted: str, position: int, deadline: float, outputs: Outputs, only_shown: bool = False
+        self, wanted: str, label: str, deadline: float, outputs: Outputs, only_shown: bool = False
     ) -> tuple[Frame, bool]:
         """Wait for the frame `wanted` while collecting outputs; the frame, and whether it came in time.
 
@@ -166,9 +166,9 @@ class Session:
                 except OutOfTime:
                     if not in_time:
                         self._notes.pop()  # that it was interrupted, which it did not heed
-                        raise Ended(reasons.unstoppable(position, self.limits.cell_seconds)) from None
+                        raise Ended(reasons.unstoppable(label, self.limits.cell_seconds)) from None
                     in_time = False
-                    self._notes.append(reasons.cell_timed_out(position, self.limits.cell_seconds))
+                    self._notes.append(reasons.cell_timed_out(label, self.limits.cell_seconds))
                     self._student.interrupt()
                     deadline = time.monotonic() + self.limits.grace_seconds
                     continue
@@ -178,14 +178,14 @@ class Session:
                     raise ProtocolError(f"{frame.kind!r} instead of {wanted!r}")
                 outputs.add(frame.body, only_shown)
         except Closed as error:
-            raise self._crashed(position) from error
+            raise self._crashed(label) from error
         except ProtocolError as error:
-            raise Ended(reasons.not_the_protocol(position, str(error))) from error
+            raise Ended(reasons.not_the_protocol(label, str(error))) from error
 
-    def _crashed(self, position: int) -> Ended:
+    def _crashed(self, label: str) -> Ended:
         """The student process ended by itself; raises `EngineError` where the harness pulled it down."""
         self._warm.check_alive()
-        return Ended(reasons.crashed(position))
+        return Ended(reasons.crashed(label))
 
     def _ready_judge(self) -> Process:
         """The judge, with all given cells seen so far run in it."""
@@ -202,6 +202,12 @@ class Session:
         if self._judge:
             self._judge.kill()
             self._judge = None
+
+
+def _label(cell: NotebookNode) -> str:
+    """How a reason names a cell: by the number that the reader sees, and by its name where it has one."""
+    name = cells.grade_id(cell)
+    return f"[{cell.execution_count}]" + (f" ({name})" if name else "")
 
 
 def _no_answer(kind: str, message: str) -> Frame:

@@ -22,6 +22,8 @@ from traitlets import Any as AnyTrait
 from traitlets import Type
 from traitlets.config import Config
 
+from autograde.testing import unfinished
+
 Emit = Callable[[dict[str, Any]], None]
 
 FLUSH_BYTES = 8192
@@ -210,6 +212,8 @@ def describe(error: BaseException) -> dict[str, Any]:
     builtin = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
     try:
         message = str(error)
+        if not message and isinstance(error, NotImplementedError):
+            message = unfinished(error)
         if not message and isinstance(error, AssertionError):
             message = f"an assert in your code failed: {traceback.extract_tb(error.__traceback__)[-1].line}"
     except Exception:  # its text is the student's code too

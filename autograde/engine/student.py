@@ -4,6 +4,7 @@ It receives cells and the bodies of observed functions, never a test. Whoever re
 """
 
 import os
+import sys
 import tempfile
 from typing import Any
 
@@ -19,6 +20,7 @@ MOST_BELOW = 2**20
 def serve(channel: Channel, shell: CaptureShell) -> None:
     """Run cells and observations as they come, until the other side closes the channel."""
     below = _Below()
+    sys.path.insert(0, "")  # modules beside the notebook can be imported, as in Jupyter
 
     def emit(output: dict[str, Any]) -> None:
         channel.send("output", pack_output(output))
