@@ -19,10 +19,10 @@ from autograde.engine.session import Session
 from autograde.execution import EngineError, Execution, mark_not_run
 from autograde.gradebook import Book, Score
 from autograde.limits import Limits
-from autograde.notebook import read_notebook
+from autograde.notebook import read_notebook, storable
 from autograde.reasons import Reason
 from autograde.release import masters, register
-from autograde.restore import Master, restore, storable
+from autograde.restore import Master, restore
 from autograde.submissions import Submission, lay_out_files, read_submission
 
 

@@ -148,8 +148,8 @@ def _auto_score(cell: NotebookNode, notes: list[Reason]) -> float | None:
     """The cell's points by nbgrader's own rule; None where a person gives them."""
     try:
         return determine_grade(cell, logging.Logger("score", logging.ERROR))[0]
-    except ValueError as error:
-        notes.append(reasons.no_score(cells.grade_id(cell), str(error)))
+    except (KeyError, ValueError) as error:
+        notes.append(reasons.no_score(cells.grade_id(cell), str(error.args[0] if error.args else error)))
         return 0.0
 
 

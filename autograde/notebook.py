@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
+from nbgrader.utils import is_locked
 
 # Repeated and missing ids of cells are mended in `autograde.restore`; a warning among the results would only puzzle.
 for _kind in (DuplicateCellId, MissingIDFieldWarning):
@@ -93,6 +94,11 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
         raise
 
 
+def storable(text: str) -> str:
+    """The text with a question mark for half a character, which JSON and file names can carry but no file can."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def marks(cell: NotebookNode) -> dict[str, Any]:
     """nbgrader's metadata of the cell; empty for an ordinary cell, and where something else stands in its place."""
     metadata = cell.metadata.get("nbgrader")
@@ -123,6 +129,11 @@ def is_task(cell: NotebookNode) -> bool:
 def is_test(cell: NotebookNode) -> bool:
     """Whether the cell is marked by running it."""
     return cell.cell_type == "code" and is_graded(cell) and not is_solution(cell)
+
+
+def is_given(cell: NotebookNode) -> bool:
+    """Whether the cell is code that the assignment gives and nobody changes: imports, data, helpers."""
+    return cell.cell_type == "code" and is_locked(cell) and not is_graded(cell)
 
 
 def is_manual(cell: NotebookNode) -> bool:

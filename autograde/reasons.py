@@ -11,6 +11,10 @@ class Reason:
     text: str
     lost: bool = False
 
+    def __post_init__(self) -> None:
+        # It may quote a file's name, which can hold half characters and commands to a terminal.
+        object.__setattr__(self, "text", "".join(c if c.isprintable() or c == "\n" else "?" for c in self.text))
+
     def __str__(self) -> str:
         return f"{self.code}: {self.text}"
 
@@ -42,8 +46,8 @@ def cell_restored(grade_id: str, what: str) -> Reason:
 
 
 def cell_repeated(grade_id: str) -> Reason:
-    """A cell of the assignment occurs more than once; the last one counts."""
-    return Reason("repeated", f"Cell {grade_id!r} occurs more than once; the last one was graded.")
+    """A cell of the assignment occurs more than once; one counts."""
+    return Reason("repeated", f"Cell {grade_id!r} occurs more than once; one of them was graded.")
 
 
 def cell_timed_out(cell: str, seconds: float) -> Reason:

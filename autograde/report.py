@@ -4,7 +4,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from autograde.grade import Graded
-from autograde.restore import storable
+from autograde.notebook import storable
 
 
 def class_table(assignment: str, graded: list[Graded]) -> Table:

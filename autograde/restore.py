@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_locked
 
 from autograde import reasons
-from autograde.notebook import grade_id, marks
+from autograde.notebook import grade_id, is_given, marks, storable
 from autograde.reasons import Reason
 from autograde.sanitize import clean_attachments
 
@@ -36,8 +36,8 @@ def restore(submission: NotebookNode, master: Master) -> tuple[NotebookNode, lis
     """Return the notebook to be graded, and what had to be put back.
 
     Locked cells, metadata and points come from the master; text and order of the student's own cells are kept; cells
-    that were deleted come back after the cell they followed; of a cell that occurs more than once the last one counts,
-    as in nbgrader. Outputs, tags and the kernel's name are dropped.
+    that were deleted come back after the cell they followed; of a cell that occurs more than once one counts. Outputs,
+    tags and the kernel's name are dropped.
     """
     notes: list[Reason] = []
     cells: list[NotebookNode] = []
@@ -46,10 +46,14 @@ def restore(submission: NotebookNode, master: Master) -> tuple[NotebookNode, lis
     language = kernel.get("language", "python") if isinstance(kernel, dict) else "python"
     if language != "python":
         notes.append(reasons.other_kernel(str(language)))
-    last_place = {name: i for i, cell in enumerate(submission.cells) if (name := grade_id(cell)) in known}
+    place: dict[str, int] = {}
+    for i, cell in enumerate(submission.cells):
+        # What is given has to run first; of what the student wrote or is tested the last one counts, as in nbgrader.
+        if (name := grade_id(cell)) in known and not (name in place and is_given(known[name])):
+            place[name] = i
     for i, cell in enumerate(submission.cells):
         name = grade_id(cell)
-        if name in known and last_place[name] == i:
+        if name in known and place[name] == i:
             cells.append(_known_cell(cell, master, name, notes))
         else:
             cells.append(_own_cell(cell))
@@ -82,11 +86,6 @@ def _known_cell(cell: NotebookNode, master: Master, name: str, notes: list[Reaso
         restored.source = storable(cell.source)
         _keep_pictures(cell, restored)
     return restored
-
-
-def storable(text: str) -> str:
-    """The text with a question mark for half a character, which JSON can carry but no file can."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _mark(cell: NotebookNode, name: str) -> object:

@@ -1,14 +1,19 @@
 """Take everything active out of what a student's notebook shows, before an instructor's browser or a feedback page
 renders it: scripts, event handlers, styles that reach out of their place, links that run code."""
 
+import html
 import re
 from typing import Any
 
 import nh3
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
+
+LONGEST_MARKUP = 50_000
+"""Characters of HTML or Markdown, without embedded pictures, that are rendered; more is shown as plain text."""
 
 SAFE_AS_IT_IS = {"text/plain", "image/png", "image/jpeg", "image/gif", "application/json"}
 CLEANED = {"text/html", "text/latex"}
@@ -25,6 +30,8 @@ _ATTRIBUTES["img"] = {"src", "alt", "width", "height"}
 
 def clean_html(text: str) -> str:
     """HTML without anything active; links keep http, https and mailto, pictures also embedded data."""
+    if len(_PICTURE_DATA.sub("", text)) > LONGEST_MARKUP:
+        return _as_plain(text)
     return nh3.clean(
         text,
         attributes=_ATTRIBUTES,
@@ -32,6 +39,11 @@ def clean_html(text: str) -> str:
         attribute_filter=_only_pictures_as_data,
         link_rel="noopener noreferrer",
     )
+
+
+def _as_plain(text: str) -> str:
+    """What is too long to be rendered: a browser and we would take minutes over it."""
+    return f"<pre>{html.escape(text[:LONGEST_MARKUP])}\n… cut off here</pre>"
 
 
 def _only_pictures_as_data(tag: str, attribute: str, value: str) -> str | None:
@@ -43,6 +55,8 @@ def _only_pictures_as_data(tag: str, attribute: str, value: str) -> str | None:
 @pass_context
 def markdown_to_safe_html(context: Context, source: str) -> str:
     """nbconvert's filter `markdown2html`, with a clean result; also renders pictures attached to the cell."""
+    if len(source) > LONGEST_MARKUP:
+        return _as_plain(source)
     attachments = context.get("cell", {}).get("attachments", {})
     return clean_html(MarkdownWithMath(renderer=IPythonRenderer(escape=False, attachments=attachments)).render(source))
 
@@ -51,6 +65,11 @@ def clean_outputs(notebook: NotebookNode) -> None:
     """Clean the outputs of all code cells in place."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
+            for name in ("text", "evalue"):
+                if len(output.get(name, "")) > LONGEST_MARKUP:
+                    output[name] = strip_ansi(output[name])
+            if "traceback" in output and sum(map(len, output.traceback)) > LONGEST_MARKUP:
+                output.traceback = [strip_ansi(line) for line in output.traceback]
             if "data" in output:
                 output.data = NotebookNode(_clean_data(output.data))
                 output.metadata = NotebookNode(_clean_metadata(output.metadata))

@@ -22,6 +22,9 @@ from autograde.reasons import Reason
 BLOCK = 32 * 2**10
 """Bytes that a file costs beside its content, so that many empty ones count too."""
 
+DEEPEST = 30
+"""Folders within folders that are followed."""
+
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 IMPORTED_BY_TESTS = {"autograde", "cnnlab", "matplotlib", "numpy", "scipy", "skimage", "torch", "torchvision"}
 
@@ -94,7 +97,8 @@ def lay_out_files(source: Path, target: Path, most_bytes: float = math.inf) -> b
 
 def _plain_files(source: Path) -> Iterator[Path]:
     for folder, subfolders, names in os.walk(source, followlinks=False):
-        subfolders[:] = [name for name in subfolders if name != ".ipynb_checkpoints"]
+        deep = len(Path(folder).relative_to(source).parts) >= DEEPEST
+        subfolders[:] = [] if deep else [name for name in subfolders if name != ".ipynb_checkpoints"]
         for name in names:
             path = Path(folder) / name
             if path.suffix != ".ipynb" and not path.is_symlink() and path.is_file():

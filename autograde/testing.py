@@ -45,7 +45,12 @@ def observe(function: _Observed) -> _Observed:
     def observed(*args: Any, **kwargs: Any) -> Any:
         args, kwargs = plain((args, kwargs), f"an argument of {function.__name__}")
         seed_generators()
-        return plain(function(*args, **kwargs), f"the result of {function.__name__}")
+        try:
+            result = function(*args, **kwargs)
+        except (StopIteration, StopAsyncIteration) as error:
+            # It would end a loop of the test in silence.
+            raise RuntimeError(f"{function.__name__} raised {type(error).__name__}: {error}") from error
+        return plain(result, f"the result of {function.__name__}")
 
     return observed  # type: ignore[return-value]
 

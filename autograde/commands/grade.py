@@ -127,7 +127,7 @@ class _Progress:
 
     def tell(self, student: str, result: str = "") -> None:
         """One more is done; without a terminal, say so where there is a result to tell."""
-        from autograde.restore import storable
+        from autograde.notebook import storable
 
         self.done += 1
         self.bar.advance(self.task)

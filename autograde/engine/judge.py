@@ -93,7 +93,9 @@ def _understand(answer: Frame, name: str) -> Any:
     message = str(raised.get("message", ""))
     kind = getattr(builtins, str(raised.get("type")), None)
     # Only an Exception: the student's SystemExit or KeyboardInterrupt must not end the judge.
-    if isinstance(kind, type) and issubclass(kind, Exception):
+    # And none that ends a loop in silence: a test with `map` would then compare nothing and pass.
+    ends_a_loop = kind in (StopIteration, StopAsyncIteration)
+    if isinstance(kind, type) and issubclass(kind, Exception) and not ends_a_loop:
         error = _rebuild(kind, message)
     else:
         error = StudentCodeError(f"{raised.get('name')}: {message}")

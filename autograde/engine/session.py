@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.utils import is_locked
 
 from autograde import notebook as cells
 from autograde import reasons
@@ -53,7 +52,9 @@ class Session:
         fails.
         """
         self._end_of_notebook = time.monotonic() + self.limits.notebook_seconds
-        self._given, self._notes = [], []
+        # The judge runs all given cells before its first test, wherever a student may have moved them.
+        self._given = [cell.source for cell in notebook.cells if cells.is_given(cell)]
+        self._notes = []
         counted = 0
         try:
             self._student = self._fork("student")
@@ -88,8 +89,6 @@ class Session:
             if observed:
                 self._judge_cell(cell, label, deadline, outputs)
                 return
-            if is_locked(cell) and not cells.is_graded(cell):
-                self._given.append(cell.source)
             self._student_cell(cell, label, deadline, outputs)
         except Ended as ended:
             # What the judge had found before stands; of a cell in the student process nothing does.
@@ -100,7 +99,7 @@ class Session:
             cell.outputs = outputs.collected + cell.outputs
 
     def _student_cell(self, cell: NotebookNode, label: str, deadline: float, outputs: Outputs) -> None:
-        self._tell_student(label, "cell", cell.source.encode())
+        self._tell_student(label, deadline, "cell", cell.source.encode())
         _, in_time = self._student_answers("done", label, deadline, outputs)
         if not in_time:
             fail(cell, self._notes[-1])
@@ -141,15 +140,17 @@ class Session:
         too_long = f"it ran longer than {self.limits.cell_seconds:g} s and was interrupted"
         if time.monotonic() >= deadline:
             return _no_answer("TimeoutError", too_long)
-        self._tell_student(label, "observe", question.body, **question.facts)
+        self._tell_student(label, deadline, "observe", question.body, **question.facts)
         answer, in_time = self._student_answers("answer", label, deadline, outputs, only_shown=True)
         return answer if in_time else _no_answer("TimeoutError", too_long)
 
-    def _tell_student(self, label: str, kind: str, body: bytes, **facts: Any) -> None:
+    def _tell_student(self, label: str, deadline: float, kind: str, body: bytes, **facts: Any) -> None:
         try:
-            self._student.channel.send(kind, body, **facts)
+            self._student.channel.send(kind, body, deadline + self.limits.grace_seconds, **facts)
         except Closed as error:
             raise self._crashed(label) from error
+        except OutOfTime as error:
+            raise Ended(reasons.unstoppable(label, self.limits.cell_seconds)) from error
 
     def _student_answers(
         self, wanted: str, label: str, deadline: float, outputs: Outputs, only_shown: bool = False
@@ -188,14 +189,13 @@ class Session:
         return Ended(reasons.crashed(label))
 
     def _ready_judge(self) -> Process:
-        """The judge, with all given cells seen so far run in it."""
+        """The judge, with all given cells run in it."""
         if self._judge is None:
             self._judge = self._fork("judge")
-        given, self._given = self._given, []
-        for source in given:
-            self._judge.channel.send("cell", source.encode())
-            while self._judge.channel.receive(time.monotonic() + self.limits.cell_seconds).kind != "done":
-                pass
+            for source in self._given:
+                self._judge.channel.send("cell", source.encode())
+                while self._judge.channel.receive(time.monotonic() + self.limits.cell_seconds).kind != "done":
+                    pass
         return self._judge
 
     def _end_judge(self) -> None:

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import io
 import json
+import os
 import signal
 import sys
 import time
@@ -19,7 +20,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Any as AnyTrait
-from traitlets import Type
+from traitlets import Int, Type
 from traitlets.config import Config
 
 from autograde.testing import unfinished
@@ -40,6 +41,7 @@ class Stream(io.TextIOBase):
         self._waiting: list[str] = []
         self._size = 0
         self._sent = 0.0
+        self._process = os.getpid()
 
     encoding = "utf-8"
     errors = "replace"
@@ -56,6 +58,9 @@ class Stream(io.TextIOBase):
     def flush(self) -> None:  # noqa: D102
         if self._waiting:
             text, self._waiting, self._size = "".join(self._waiting), [], 0
+            if os.getpid() != self._process:  # a worker forked from the notebook: the channel is not its own
+                os.write(1, text.encode("utf-8", "replace"))
+                return
             for start in range(0, len(text), FLUSH_BYTES):
                 piece = text[start : start + FLUSH_BYTES]
                 self._emit({"output_type": "stream", "name": self.name, "text": piece})
@@ -126,11 +131,15 @@ class CaptureShell(InteractiveShell):
 
     system = InteractiveShell.system_raw  # `!command` without a terminal of its own, which no jail has
     emit = AnyTrait(lambda output: None)
+    process = Int()
+    """Which process may emit: not the workers that a notebook forks."""
     displayhook_class = Type(_CapturingHook)
     display_pub_class = Type(_CapturingPublisher)
 
     def emit_output(self, output: dict) -> None:
         """Send an output on, after the text that was written before it."""
+        if os.getpid() != self.process:
+            return
         sys.stdout.flush()
         sys.stderr.flush()
         self.emit(output)
@@ -180,7 +189,7 @@ def captured(shell: CaptureShell, emit: Emit) -> Iterator[None]:
     outside = sys.stdout, sys.stderr
     streams = Stream("stdout", emit), Stream("stderr", emit)
     sys.stdout, sys.stderr = streams
-    shell.emit = emit
+    shell.emit, shell.process = emit, os.getpid()
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:

@@ -10,6 +10,7 @@ import math
 import signal
 import socket
 import struct
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -53,16 +54,24 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
+        self._sending = threading.Lock()  # a notebook's threads print at the same time
         self._arrived = bytearray()  # kept when a deadline passes in the middle of a frame
 
-    def send(self, kind: str, body: bytes = b"", **facts: Any) -> None:
-        """Send a frame; `facts` are JSON. Raises `Closed` where the other side is gone."""
+    def send(self, kind: str, body: bytes = b"", deadline: float | None = None, **facts: Any) -> None:
+        """Send a frame; `facts` are JSON.
+
+        Raises `Closed` where the other side is gone, `OutOfTime` where it has not taken the frame by `deadline`; half
+        of it may have gone then, and the channel is of no more use.
+        """
         header = json.dumps({"kind": kind, **facts}).encode()
         # An interrupt in the middle would leave half a frame, and everything after it would be misread.
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self.connection.settimeout(None)
-            self.connection.sendall(_SIZES.pack(len(header), len(body)) + header + body)
+            with self._sending:
+                self.connection.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
+                self.connection.sendall(_SIZES.pack(len(header), len(body)) + header + body)
+        except TimeoutError as error:
+            raise OutOfTime from error
         except OSError as error:
             raise Closed(str(error)) from error
         finally:
