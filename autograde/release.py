@@ -1,5 +1,6 @@
 """From an assignment's source to what students get, and to what a submission is restored from."""
 
+import contextlib
 import copy
 import io
 import logging
@@ -77,7 +78,8 @@ def masters(course: Course, assignment: str) -> dict[str, Master]:
                 notebook, _ = step(config=converter.config).preprocess(notebook, resources)
             return notebook
 
-        notebook = convert(read_notebook(path), before)
+        with contextlib.chdir(course.root):  # nbgrader's automatic tests look for their autotests.yml there
+            notebook = convert(read_notebook(path), before)
         visible = convert(copy.deepcopy(notebook), after)
         found[path.stem] = Master(notebook, {grade_id(cell): cell.source for cell in visible.cells if grade_id(cell)})
     return found

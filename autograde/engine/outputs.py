@@ -112,7 +112,7 @@ def _checked(raw: dict[str, Any]) -> NotebookNode:
         bundle = {"data": _data(raw.get("data")), "metadata": metadata if type(metadata) is dict else {}}
         if kind == "execute_result":
             count = raw.get("execution_count")
-            bundle["execution_count"] = count if type(count) is int else None
+            bundle["execution_count"] = count if type(count) is int and 0 <= count < 2**31 else None
         return new_output(kind, **bundle)
     raise ProtocolError(f"there is no output of type {kind!r}")
 

@@ -203,12 +203,23 @@ def captured(shell: CaptureShell, emit: Emit) -> Iterator[None]:
 
 
 def run_cell(shell: CaptureShell, source: str, emit: Emit) -> None:
-    """Run one cell and send all its outputs to `emit`."""
-    with captured(shell, emit):
+    """Run one cell and send all its outputs to `emit`; one that fails puts out an error, whatever it did to hide it."""
+    shown = []
+
+    def watch(output: dict[str, Any]) -> None:
+        if output["output_type"] == "error":
+            shown.append(output)
+        emit(output)
+
+    with captured(shell, watch):
         try:
-            shell.run_cell(source, store_history=True)
-        except KeyboardInterrupt:  # IPython shows one that hits the cell; this one hit IPython
-            shell.showtraceback()
+            result = shell.run_cell(source, store_history=True)
+            error = result.error_before_exec or result.error_in_exec
+        except BaseException as caught:  # it hit IPython itself, or a cell has replaced a part of it
+            error = caught
+        if error is not None and not shown:
+            told = describe(error)
+            watch({"output_type": "error", "ename": told["name"], "evalue": told["message"], "traceback": []})
 
 
 def pack_output(output: dict[str, Any]) -> bytes:

@@ -163,7 +163,7 @@ def graduated(request, sandbox, outside, places) -> Graduated:
     before = _look(outside)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "JUDGE_EXTRA_SECONDS", 3)
-        way = Way(sandbox, LIMITS, jobs=2, threads=1)
+        way = Way(sandbox, LIMITS, jobs=3, threads=1)
         graded = grade(outside.course, tiny.ASSIGNMENT, list(cases), way, tell=lambda one: None)
     results = {one.student: Result(cases[one.student], one, outside.course) for one in graded}
     leftovers = sorted(os.listdir(tempfile.gettempdir()))
