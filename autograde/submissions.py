@@ -107,8 +107,8 @@ def _plain_files(source: Path) -> Iterator[Path]:
 
 def _leads_elsewhere(folder: Path, student: str) -> bool:
     """Whether the student's folder, or the assignment's in it, is a link: what it shows may be somebody else's."""
-    below = len(folder.parts) - folder.parts.index(student)
-    return any(path.is_symlink() for path in (folder, *list(folder.parents)[: below - 1]))
+    below = folder.parts[::-1].index(student)  # the last part of that name: others may lie above the classroom
+    return any(path.is_symlink() for path in (folder, *list(folder.parents)[:below]))
 
 
 def _shadows(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from autograde.engine.judge import observed_functions
 from autograde.engine.outputs import Outputs
 from autograde.engine.processes import Process, WarmParent
 from autograde.engine.wire import Closed, Frame, OutOfTime, ProtocolError
-from autograde.execution import Execution, fail, mark_not_run
+from autograde.execution import EngineError, Execution, fail, mark_not_run
 from autograde.limits import Limits
 from autograde.reasons import Reason
 
@@ -194,9 +194,15 @@ class Session:
             self._judge = self._fork("judge")
             for source in self._given:
                 self._judge.channel.send("cell", source.encode())
-                while self._judge.channel.receive(time.monotonic() + self.limits.cell_seconds).kind != "done":
-                    pass
+                self._wait_for_given()
         return self._judge
+
+    def _wait_for_given(self) -> None:
+        try:
+            while self._judge.channel.receive(time.monotonic() + self.limits.cell_seconds).kind != "done":
+                pass
+        except (Closed, OutOfTime) as error:
+            raise EngineError("The judge did not come to the end of a given cell of the assignment.") from error
 
     def _end_judge(self) -> None:
         if self._judge:

@@ -152,7 +152,7 @@ def places(outside) -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="session")
 def graduated(request, sandbox, outside, places) -> Graduated:
     """Every case of the modules that are tested in this run, and the honest students beside them, graded together."""
-    modules = {item.module for item in request.session.items} | {test_honest}
+    modules = {getattr(item, "module", None) for item in request.session.items} | {test_honest}
     everyone = [case for module in modules for case in getattr(module, "CASES", [])]
     cases = {case.name: case for case in everyone}
     assert len(cases) == len(everyone), "two members of the class have the same name"
