@@ -54,12 +54,18 @@ class Way:
 
 
 def grade(
-    course: Course, assignment: str, students: list[str], way: Way, tell: Callable[[Graded], None]
+    course: Course,
+    assignment: str,
+    students: list[str],
+    way: Way,
+    tell: Callable[[Graded], None],
+    warm: WarmParent | None = None,
 ) -> list[Graded]:
     """Grade the students' submissions and enter the results; `tell` hears of each as it is done.
 
-    No submission stops another: what goes wrong with one becomes its reason. Raises `CourseError` where the assignment
-    itself cannot be graded.
+    `warm` may have been started by the caller, to import while the caller does; it is closed here. No submission stops
+    another: what goes wrong with one becomes its reason. Raises `CourseError` where the assignment itself cannot be
+    graded.
     """
     course.require(assignment)
     unknown = sorted(set(students) - set(course.students(assignment)))
@@ -69,7 +75,7 @@ def grade(
             "Is each name spelt as its folder?"
         )
     graded = []
-    with WarmParent(way.sandbox) as warm:  # imports what notebooks need while the assignment is read
+    with warm or WarmParent(way.sandbox) as warm:  # imports what notebooks need while the assignment is read
         master = masters(course, assignment)
         register(course, assignment)
         if way.proof:

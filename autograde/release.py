@@ -78,9 +78,12 @@ def masters(course: Course, assignment: str) -> dict[str, Master]:
                 notebook, _ = step(config=converter.config).preprocess(notebook, resources)
             return notebook
 
-        with contextlib.chdir(course.root):  # nbgrader's automatic tests look for their autotests.yml there
-            notebook = convert(read_notebook(path), before)
-        visible = convert(copy.deepcopy(notebook), after)
+        try:
+            with contextlib.chdir(course.root):  # nbgrader's automatic tests look for their autotests.yml there
+                notebook = convert(read_notebook(path), before)
+            visible = convert(copy.deepcopy(notebook), after)
+        except Exception as error:  # each of nbgrader's steps has errors of its own
+            raise CourseError(f"nbgrader could not read the source {path}: {error}") from error
         found[path.stem] = Master(notebook, {grade_id(cell): cell.source for cell in visible.cells if grade_id(cell)})
     return found
 

@@ -63,6 +63,7 @@ def restore(submission: NotebookNode, master: Master) -> tuple[NotebookNode, lis
 
     notebook = copy.deepcopy(master.notebook)
     notebook.cells = _with_unique_ids(cells)
+    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)  # the first format whose cells have ids
     return notebook, notes
 
 

@@ -223,7 +223,11 @@ def main(
     jobs = jobs or len(os.sched_getaffinity(0))
     if students <= jobs:
         raise typer.BadParameter(f"more students than jobs ({jobs}) are needed to tell the cost of one")
-    ours = Way("autograde grade", ("autograde", "grade", ASSIGNMENT, f"--jobs={jobs}", f"--sandbox={sandbox}"), depth=2)
+    ours = Way(
+        "autograde grade",
+        ("autograde", "grade", ASSIGNMENT, f"--jobs={jobs}", f"--sandbox={sandbox}", "--no-feedback"),
+        depth=2,
+    )
     with console.status("compiling bytecode …"):
         _compile()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:

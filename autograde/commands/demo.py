@@ -14,18 +14,21 @@ def demo(
 ) -> None:
     """Make 24 submissions, right and wrong and broken ones, and grade them into a gradebook of their own."""
     from autograde.commands.grade import grade_class, the_way
-    from autograde.course import CourseError, find_course
-    from autograde.democlass import ASSIGNMENT, LIMITS, hand_in
-    from autograde.engine.sandbox import NoSandboxError
+    from autograde.engine.processes import WarmParent
+    from autograde.engine.sandbox import NoSandboxError, choose_sandbox
     from autograde.execution import EngineError
-    from autograde.release import register
 
-    with told(CourseError, NoSandboxError, EngineError):
-        way = the_way(sandbox, LIMITS, jobs)
+    with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(sandbox.value)) as warm:
+        # Only now what takes seconds to import: the warm parent imports at the same time.
+        from autograde.course import CourseError, find_course
+        from autograde.democlass import ASSIGNMENT, LIMITS, hand_in
+        from autograde.release import register
+
         folder = classroom or Path(tempfile.mkdtemp(prefix="autograde-demo-"))
-        here = find_course(course, folder)
-        register(here, ASSIGNMENT)
-        students = hand_in(here)
-        console.print(f"{len(students)} submissions of {ASSIGNMENT} in {folder}", highlight=False, soft_wrap=True)
-        grade_class(here, ASSIGNMENT, students, way)
+        with told(CourseError):
+            here = find_course(course, folder)
+            register(here, ASSIGNMENT)
+            students = hand_in(here)
+            console.print(f"{len(students)} submissions of {ASSIGNMENT} in {folder}", highlight=False, soft_wrap=True)
+            grade_class(here, ASSIGNMENT, students, the_way(warm.sandbox, LIMITS, jobs), warm)
     console.print(f"To look around: AUTOGRADE_CLASSROOM={folder} make lab", highlight=False, soft_wrap=True)

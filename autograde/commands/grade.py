@@ -33,6 +33,7 @@ def grade(
     proof: Annotated[
         bool, typer.Option(help="Run the assignment's own solution first; grade only if it scores full marks.")
     ] = True,
+    feedback: Annotated[bool, typer.Option(help="Write the pages that go back to students.")] = True,
     course: CourseOption = None,
     classroom: ClassroomOption = None,
 ) -> None:
@@ -41,17 +42,26 @@ def grade(
     Exit code 0: every submission has a score (0 with a reason, where it could not be run); 1: the harness failed on
     one, which can be graded again; 2: nothing was graded.
     """
-    from autograde.course import CourseError, find_course
-    from autograde.engine.sandbox import NoSandboxError
+    from autograde.engine.processes import WarmParent
+    from autograde.engine.sandbox import NoSandboxError, choose_sandbox
     from autograde.execution import EngineError
+
+    with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(sandbox.value)) as warm:
+        # Only now what takes seconds to import: the warm parent imports at the same time.
+        failed = _grade(assignment, student or [], jobs, cell_seconds, proof, feedback, course, classroom, warm)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _grade(assignment, student, jobs, cell_seconds, proof, feedback, course, classroom, warm) -> bool:
+    from autograde.course import CourseError, find_course
     from autograde.limits import LimitError, limits_for
 
-    with told(CourseError, LimitError, NoSandboxError, EngineError):
+    with told(CourseError, LimitError):
         here = find_course(course, classroom)
         here.require(assignment)
         for path in here.misplaced():
             errors.print(f"{path} lies in no assignment's folder, so it is not graded.", markup=False, highlight=False)
-        if sandbox is Wall.NONE:
+        if not warm.sandbox.jailed:
             errors.print("Students' code runs unlocked: it can read and change what you can.", highlight=False)
         students = student or here.students(assignment)
         if not students:
@@ -59,21 +69,19 @@ def grade(
         limits = limits_for(assignment, here.config)
         if cell_seconds:
             limits = dataclasses.replace(limits, cell_seconds=cell_seconds)
-        way = the_way(sandbox, limits, jobs, proof)
-        failed = grade_class(here, assignment, students, way)
-    raise typer.Exit(1 if failed else 0)
+        way = the_way(warm.sandbox, limits, jobs, proof)
+        return grade_class(here, assignment, students, way, warm, feedback)
 
 
-def the_way(wall: Wall, limits, jobs: int | None, proof: bool = True):
+def the_way(sandbox, limits, jobs: int | None, proof: bool = True):
     """How to grade, with as many threads for each job as the cores allow."""
-    from autograde.engine.sandbox import choose_sandbox
     from autograde.grade import Way
 
     jobs = jobs or cores()
-    return Way(choose_sandbox(wall.value), limits, jobs, threads=max(1, cores() // jobs), proof=proof)
+    return Way(sandbox, limits, jobs, threads=max(1, cores() // jobs), proof=proof)
 
 
-def grade_class(here, assignment: str, students: list[str], way) -> bool:
+def grade_class(here, assignment: str, students: list[str], way, warm, feedback: bool = True) -> bool:
     """Grade, show progress, then the table and where everything lies; whether the harness failed on any."""
     from autograde.feedback import write_feedback
     from autograde.grade import grade as run_grade
@@ -81,10 +89,10 @@ def grade_class(here, assignment: str, students: list[str], way) -> bool:
     from autograde.report import class_table, summary
 
     with _Progress("grading", len(students)) as progress:
-        graded = run_grade(here, assignment, students, way, lambda one: progress.tell(one.student, _score(one)))
+        graded = run_grade(here, assignment, students, way, lambda one: progress.tell(one.student, _score(one)), warm)
     console.print(class_table(assignment, graded))
     console.print(summary(graded), highlight=False)
-    scored = [one.student for one in graded if one.score]
+    scored = [one.student for one in graded if one.score and feedback]
     without = []
     with _Progress("feedback", len(scored)) as progress:
         for student, made in write_feedback(here, assignment, scored):

@@ -73,6 +73,8 @@ class WarmParent:
 
     def __exit__(self, *_: Any) -> None:
         self._requests.close()
+        if not self._ready:  # nothing was forked from it, and its imports are not to be waited for
+            self._program.kill()
         self._program.wait()
 
     def fork(self, role: str, work: Path, slot: int, limits: Limits, threads: int) -> Process:

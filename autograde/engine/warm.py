@@ -10,6 +10,7 @@ import os
 # that ran before a fork do not run after it.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that spin while they wait would take another student's core
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 import contextlib  # noqa: E402
@@ -58,6 +59,7 @@ def main() -> None:
         os.environ["IPYTHONDIR"] = profile
         _preload(PRELOADED if sys.argv[2] == "1" else ())
         _serve(requests, make_shell())
+    os._exit(0)  # taking torch down in order would keep the coordinator waiting for more than a second
 
 
 def _serve(requests: socket.socket, shell: CaptureShell) -> None:
