@@ -95,7 +95,7 @@ def _run(notebook: NotebookNode, folder: Path, limits: Limits) -> Execution:
         from autograde.engine.sandbox import Sandbox
         from autograde.engine.session import Session
 
-        with WarmParent(Sandbox(jailed=False), preload=False) as warm:
+        with WarmParent(Sandbox(jailed=False)) as warm:
             return Session(warm, folder, folder, slot=0, threads=1, limits=limits).run(notebook)
     import asyncio
 

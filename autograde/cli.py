@@ -4,6 +4,8 @@ Each command has a module of its own in `autograde.commands`; what they share, o
 in `autograde.commands.shared`.
 """
 
+import sys
+
 import typer
 
 from autograde.commands import check, demo, grade, release
@@ -23,4 +25,6 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """Run the command line."""
+    # jsonschema would build a grammar for internationalised addresses, 0.8 s, and no notebook holds one to validate.
+    sys.modules.setdefault("rfc3987_syntax", None)
     app()

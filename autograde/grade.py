@@ -18,6 +18,7 @@ from autograde.engine.sandbox import Sandbox
 from autograde.engine.session import Session
 from autograde.execution import EngineError, Execution, mark_not_run
 from autograde.gradebook import Book, Score
+from autograde.imports import imported_modules
 from autograde.limits import Limits
 from autograde.notebook import read_notebook, storable
 from autograde.reasons import Reason
@@ -75,13 +76,12 @@ def grade(
             "Is each name spelt as its folder?"
         )
     graded = []
-    with warm or WarmParent(way.sandbox) as warm:  # imports what notebooks need while the assignment is read
-        master = masters(course, assignment)
+    with warm or WarmParent(way.sandbox) as warm:
+        warm.preload(imported_modules(course.source(assignment)))  # it imports while the assignment is read
+        runs = _Runs(course, assignment, masters(course, assignment), warm, way)
         register(course, assignment)
-        if way.proof:
-            _prove(course, assignment, master, warm, way)
         with Book(course, assignment) as book:
-            for student, ran in _run_all(course, assignment, students, master, warm, way):
+            for student, ran in runs.of_class(students):
                 graded.append(_enter(book, student, ran))
                 tell(graded[-1])
     return graded
@@ -95,65 +95,89 @@ class _Ran:
     executions: dict[str, Execution]
 
 
-def _run_all(
-    course: Course, assignment: str, students: list[str], master: dict[str, Master], warm: WarmParent, way: Way
-) -> Iterator[tuple[str, "Future[_Ran]"]]:
-    """Run every student's notebooks, `jobs` at a time, and yield each student as soon as theirs are done."""
-    slots: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for slot in range(way.jobs):
-        slots.put(slot)
+@dataclass(frozen=True)
+class _Runs:
+    """Runs the notebooks of one assignment."""
 
-    def run(student: str) -> _Ran:
-        if student != storable(student):
-            raise CourseError(f"The folder {student!r} has a name that no text can hold; rename it")
-        slot = slots.get()
-        try:
-            submission = read_submission(course, assignment, student, list(master))
-            executions = {
-                name: _run(course, assignment, submission, name, master[name], warm, way, slot) for name in master
-            }
-            return _Ran(submission, executions)
-        finally:
+    course: Course
+    assignment: str
+    masters: dict[str, Master]
+    warm: WarmParent
+    way: Way
+
+    def of_class(self, students: list[str]) -> Iterator[tuple[str, "Future[_Ran]"]]:
+        """Run every student's notebooks, `jobs` at a time, and yield each student as soon as theirs are done.
+
+        The assignment's own solution runs beside the first of them, and nobody is yielded before it scored full marks.
+        Raises `CourseError` where it does not: then nobody's score means anything.
+        """
+        slots: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for slot in range(self.way.jobs):
             slots.put(slot)
 
-    with ThreadPoolExecutor(way.jobs) as pool:
-        futures = {pool.submit(run, student): student for student in students}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        def in_slot(run: Callable[..., _Ran], *arguments: str) -> _Ran:
+            slot = slots.get()
+            try:
+                return run(*arguments, slot)
+            finally:
+                slots.put(slot)
 
+        with ThreadPoolExecutor(self.way.jobs) as pool:
+            proof = pool.submit(in_slot, self._solution) if self.way.proof else None
+            futures = {pool.submit(in_slot, self._student, student): student for student in students}
+            try:
+                if proof:
+                    self._require_full_marks(proof.result())
+                for future in as_completed(futures):
+                    yield futures[future], future
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
 
-def _run(
-    course: Course,
-    assignment: str,
-    submission: Submission,
-    name: str,
-    master: Master,
-    warm: WarmParent,
-    way: Way,
-    slot: int,
-) -> Execution:
-    handed_in = submission.notebooks[name]
-    if isinstance(handed_in, Reason):
-        return mark_not_run(copy.deepcopy(master.notebook), handed_in)
-    notebook, notes = restore(handed_in, master)
-    with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
-        student_files, judge_files = Path(scratch) / "student", Path(scratch) / "judge"
-        lay_out_files(course.source(assignment), judge_files)
-        most = way.limits.scratch_bytes / 2
-        if not lay_out_files(submission.folder, student_files, most):
-            notes.append(reasons.files_left_out(most))
-        lay_out_files(course.source(assignment), student_files)
-        session = Session(warm, student_files, judge_files, slot, way.threads, way.limits)
-        try:
-            execution = session.run(copy.deepcopy(notebook))
-        except EngineError:
-            # The harness was hit, not the submission: once more from the start, with a new warm parent if need be.
-            warm.restart()
-            execution = session.run(notebook)
-    return Execution(execution.notebook, notes + execution.notes)
+    def _solution(self, slot: int) -> _Ran:
+        source = self.course.source(self.assignment)
+        notebooks = {name: read_notebook(source / f"{name}.ipynb") for name in self.masters}
+        return self._run(Submission("the solution", source, notebooks), slot)
+
+    def _student(self, student: str, slot: int) -> _Ran:
+        if student != storable(student):
+            raise CourseError(f"The folder {student!r} has a name that no text can hold; rename it")
+        return self._run(read_submission(self.course, self.assignment, student, list(self.masters)), slot)
+
+    def _run(self, submission: Submission, slot: int) -> _Ran:
+        return _Ran(submission, {name: self._run_notebook(submission, name, slot) for name in self.masters})
+
+    def _run_notebook(self, submission: Submission, name: str, slot: int) -> Execution:
+        handed_in = submission.notebooks[name]
+        if isinstance(handed_in, Reason):
+            return mark_not_run(copy.deepcopy(self.masters[name].notebook), handed_in)
+        notebook, notes = restore(handed_in, self.masters[name])
+        source, limits = self.course.source(self.assignment), self.way.limits
+        with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
+            student_files, judge_files = Path(scratch) / "student", Path(scratch) / "judge"
+            lay_out_files(source, judge_files)
+            most = limits.scratch_bytes / 2
+            if not lay_out_files(submission.folder, student_files, most):
+                notes.append(reasons.files_left_out(most))
+            lay_out_files(source, student_files)
+            session = Session(self.warm, student_files, judge_files, slot, self.way.threads, limits)
+            try:
+                execution = session.run(copy.deepcopy(notebook))
+            except EngineError:
+                # The harness was hit, not the submission: once more from the start, with a new warm parent if need be.
+                self.warm.restart()
+                execution = session.run(notebook)
+        return Execution(execution.notebook, notes + execution.notes)
+
+    def _require_full_marks(self, solution: _Ran) -> None:
+        executions = solution.executions.values()
+        failed = [_short_of_full(cell) for ran in executions for cell in ran.notebook.cells if cells.is_test(cell)]
+        complaints = [str(note) for ran in executions for note in ran.notes] + [text for text in failed if text]
+        if complaints:
+            raise CourseError(
+                f"The solution of {self.assignment} does not score full marks here, so nothing was graded:\n  "
+                + "\n  ".join(complaints)
+                + "\nMend the assignment or the environment; --no-proof grades all the same."
+            )
 
 
 def _enter(book: Book, student: str, ran: "Future[_Ran]") -> Graded:
@@ -165,23 +189,6 @@ def _enter(book: Book, student: str, ran: "Future[_Ran]") -> Graded:
         return Graded(student, score, [note for execution in executions.values() for note in execution.notes])
     except Exception as error:  # a fault of ours with one submission must not cost the others their grades
         return Graded(student, None, [reasons.harness_failed(error)])
-
-
-def _prove(course: Course, assignment: str, master: dict[str, Master], warm: WarmParent, way: Way) -> None:
-    """Run the assignment's own solution; if that does not score full marks here, nobody's score means anything."""
-    source = course.source(assignment)
-    solutions = {name: read_notebook(source / f"{name}.ipynb") for name in master}
-    solution = Submission("the solution", source, solutions)
-    for name in master:
-        execution = _run(course, assignment, solution, name, master[name], warm, way, slot=0)
-        failed = [_short_of_full(cell) for cell in execution.notebook.cells if cells.is_test(cell)]
-        complaints = [str(note) for note in execution.notes] + [text for text in failed if text]
-        if complaints:
-            raise CourseError(
-                f"The solution of {assignment} does not score full marks here, so nothing was graded:\n  "
-                + "\n  ".join(complaints)
-                + "\nMend the assignment or the environment; --no-proof grades all the same."
-            )
 
 
 def _short_of_full(cell) -> str:

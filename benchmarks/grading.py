@@ -4,6 +4,7 @@ Run it with `python benchmarks/grading.py`; what the columns mean is in README.m
 """
 
 import compileall
+import enum
 import importlib.metadata
 import importlib.util
 import json
@@ -46,6 +47,16 @@ from torch import nn
 from autograde.testing import observe, part, total
 
 rng = np.random.default_rng(0)"""
+
+COURSE_IMPORTS = """\
+import matplotlib.pyplot as plt
+import scipy.ndimage
+import scipy.signal
+import skimage.data
+import torchvision
+from torchvision.transforms import v2
+"""
+"""What the assignments of this course import besides; none of it is used, so that the work stays the same."""
 
 CORRELATE = """\
 def correlate(image, kernel):
@@ -160,6 +171,7 @@ import json, os, sys, time
 import numpy, torch
 import autograde.testing
 
+exec(sys.argv[2])  # the imports of the assignment
 sources = json.load(sys.stdin)
 for _ in range(int(sys.argv[1])):
     if (child := os.fork()) == 0:  # each time as fresh as a submission is
@@ -181,6 +193,13 @@ class Way:
     name: str
     command: tuple[str, ...]
     depth: int
+
+
+class Imports(enum.StrEnum):
+    """What the assignment imports."""
+
+    COURSE = "course"
+    TORCH = "torch"
 
 
 STOCK = Way("nbgrader autograde", ("nbgrader", "autograde", ASSIGNMENT), depth=1)
@@ -217,6 +236,9 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Times that each way grades the class.")] = 3,
     jobs: Annotated[int | None, typer.Option(min=1, help="Submissions at once; default: one a core.")] = None,
     sandbox: Annotated[str, typer.Option(help="As in `autograde grade`.")] = "namespaces",
+    imports: Annotated[
+        Imports, typer.Option(help="course: what this course's assignments import; torch: torch and numpy alone.")
+    ] = Imports.COURSE,
     output: Annotated[Path | None, typer.Option(help="Write all figures here, as JSON.", show_default=False)] = None,
 ) -> None:
     """Grade the same class with stock nbgrader and with autograde, in turn, and compare."""
@@ -231,16 +253,16 @@ def main(
     with console.status("compiling bytecode …"):
         _compile()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        bench = Bench(Path(folder))
+        bench = Bench(Path(folder), imports)
         with console.status("preparing the course …"):
             bench.prepare(students)
         measured = [_round(bench, number, rounds, students, jobs, ours) for number in range(rounds)]
         with console.status("memory …"):
             memory = {"stock": bench.grade(STOCK, 1, memory=True), "ours": bench.grade(ours, jobs, memory=True)}
     figures = _figures(measured, memory, students, jobs)
-    _show(figures, students, rounds, jobs)
+    _show(figures, students, rounds, jobs, imports)
     if output:
-        options = {"students": students, "rounds": rounds, "jobs": jobs, "sandbox": sandbox}
+        options = {"students": students, "rounds": rounds, "jobs": jobs, "sandbox": sandbox, "imports": imports}
         record = {
             "options": options,
             "machine": _machine(),
@@ -270,16 +292,18 @@ def _round(bench: "Bench", number: int, rounds: int, students: int, jobs: int, o
 class Bench:
     """The course in a folder of its own; each grading gets a fresh copy of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, imports: Imports) -> None:
         self.folder = folder
         self.template = folder / "template"
+        given = COURSE_IMPORTS if imports is Imports.COURSE else ""
+        self.cells = [(name, given + source if name == "setup" else source, marks) for name, source, marks in CELLS]
 
     def prepare(self, students: int) -> None:
         """Write the assignment, register it, and let every student hand in its solution."""
         source = self.template / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
         source.parent.mkdir(parents=True)
         (self.template / "nbgrader_config.py").write_text(CONFIG)
-        nbformat.write(_notebook(), source)
+        nbformat.write(self._notebook(), source)
         _run("nbgrader", "generate_assignment", ASSIGNMENT, cwd=self.template)
         for student in _names(students):
             folder = self.template / "submitted" / student / ASSIGNMENT
@@ -302,24 +326,23 @@ class Bench:
 
     def plain(self, repeats: int) -> list[Cost]:
         """What the student's cells take by themselves, on one thread."""
-        sources = [source for _, source, marks in CELLS if not marks.get("grade")]
+        sources = [source for _, source, marks in self.cells if not marks.get("grade")]
         one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-        command = [sys.executable, "-c", PLAIN, str(repeats)]
+        command = [sys.executable, "-c", PLAIN, str(repeats), sources[0]]
         environment = {**_environment(), **one_thread}
         done = subprocess.run(
             command, input=json.dumps(sources), env=environment, capture_output=True, text=True, check=True
         )
         return [Cost(*map(float, line.split())) for line in done.stdout.splitlines()]
 
-
-def _notebook() -> NotebookNode:
-    cells = []
-    for name, source, marks in CELLS:
-        basic = {"grade": False, "solution": False, "locked": False, "task": False, "schema_version": 3}
-        metadata = {"nbgrader": {"grade_id": name, **basic, **marks}}
-        cells.append(nbformat.v4.new_code_cell(source, id=name, metadata=metadata))
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    def _notebook(self) -> NotebookNode:
+        cells = []
+        for name, source, marks in self.cells:
+            basic = {"grade": False, "solution": False, "locked": False, "task": False, "schema_version": 3}
+            metadata = {"nbgrader": {"grade_id": name, **basic, **marks}}
+            cells.append(nbformat.v4.new_code_cell(source, id=name, metadata=metadata))
+        kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+        return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
 def _names(students: int) -> list[str]:
@@ -468,8 +491,8 @@ def _one_more(whole: Cost, small: Cost, more: int) -> Cost:
     return Cost((whole.wall - small.wall) / more, (whole.cpu - small.cpu) / more)
 
 
-def _show(figures: Figures, students: int, rounds: int, jobs: int) -> None:
-    title = f"{students} submissions, autograde {jobs} at a time; median of {rounds} rounds [lowest, highest]"
+def _show(figures: Figures, students: int, rounds: int, jobs: int, imports: Imports) -> None:
+    title = f"{students} submissions, imports: {imports}, {jobs} jobs; median of {rounds} rounds [lowest, highest]"
     table = Table(title=title, title_justify="left")
     table.add_column("", no_wrap=True)
     for name in ("nbgrader", "autograde", "ratio"):

@@ -384,7 +384,7 @@ def ours(assignments, tmp_path_factory) -> Iterator[Callable[[str], dict[Row, st
     except NoSandboxError:
         sandbox = Sandbox(jailed=False)
     # One warm parent for all, without the scientific stack: nothing here imports it.
-    with WarmParent(sandbox, preload=False) as warm, pytest.MonkeyPatch.context() as patch:
+    with WarmParent(sandbox) as warm, pytest.MonkeyPatch.context() as patch:
         patch.setattr("autograde.grade.WarmParent", lambda _: contextlib.nullcontext(warm))
 
         @functools.cache

@@ -57,14 +57,11 @@ class Process:
 
 
 class WarmParent:
-    """A running warm parent; `fork` may be called from several threads.
+    """A running warm parent; `fork` may be called from several threads."""
 
-    `preload` imports the scientific stack beforehand: worth its seconds where many notebooks are to be run.
-    """
-
-    def __init__(self, sandbox: Sandbox, preload: bool = True) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self._preload = preload
+        self._modules: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._start()
 
@@ -76,6 +73,15 @@ class WarmParent:
         if not self._ready:  # nothing was forked from it, and its imports are not to be waited for
             self._program.kill()
         self._program.wait()
+
+    def preload(self, modules: tuple[str, ...]) -> None:
+        """Have these modules imported before the next fork; this does not wait for it.
+
+        Nothing that runs threads may be among them: only the forking thread lives on in what is forked.
+        """
+        with self._lock:
+            self._modules = modules
+            self._ask_for_modules()
 
     def fork(self, role: str, work: Path, slot: int, limits: Limits, threads: int) -> Process:
         """Fork a "student" or a "judge" with a private copy of the folder `work` as its working folder.
@@ -117,13 +123,19 @@ class WarmParent:
         with theirs:
             self._program = subprocess.Popen(
                 # -P: the folder the command was typed in, perhaps a submission's, is no place to import from.
-                [sys.executable, "-P", "-m", "autograde.engine.warm", str(theirs.fileno()), str(int(self._preload))],
+                [sys.executable, "-P", "-m", "autograde.engine.warm", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
         self._ready = False
+        self._ask_for_modules()
+
+    def _ask_for_modules(self) -> None:
+        if self._modules:
+            with contextlib.suppress(OSError):  # it is gone; the next fork says so
+                self._requests.send(msgpack.packb({"preload": self._modules}))
 
     def _wait_until_ready(self) -> None:
         """Not when it is started but when it is first needed: its imports take seconds, which others can use."""

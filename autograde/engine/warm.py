@@ -1,4 +1,4 @@
-"""The warm parent: imports the scientific stack once and forks a student process or a judge whenever it is asked.
+"""The warm parent: imports what an assignment needs once and forks a student process or a judge whenever it is asked.
 
 It is a program of its own, `python -m autograde.engine.warm DESCRIPTOR`, and it never holds a test, a solution, a grade
 or an open gradebook: whatever lies in its memory, every process forked from it inherits and student code can search.
@@ -19,6 +19,7 @@ import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
+from collections.abc import Iterable  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -29,35 +30,20 @@ from autograde.engine.jail import JailError, JailSpec, lock_up  # noqa: E402
 from autograde.engine.shell import CaptureShell, make_shell  # noqa: E402
 from autograde.engine.wire import Channel, Closed  # noqa: E402
 
-PRELOADED = (
-    "numpy",
-    "scipy.signal",
-    "scipy.ndimage",
-    "skimage.data",
-    "skimage.io",
-    "matplotlib.pyplot",
-    "torch",
-    "torch.utils.data",
-    "torchvision",
-    "torchvision.transforms.v2",
-    "pandas",
-)
-"""Imported where they are installed; a course that uses none of them is graded all the same."""
+BASE = ("numpy", "matplotlib.pyplot")
+"""Imported where they are installed, while the coordinator still finds out what else the assignment needs."""
 
 ROLES = {"student": student.serve, "judge": judge.serve}
 LARGEST_REQUEST = 2**16
 
 
 def main() -> None:
-    """Serve fork requests on the socket whose descriptor is the first argument, until the other side closes it.
-
-    The second argument, 1 or 0, says whether to import the scientific stack beforehand.
-    """
+    """Serve requests on the socket whose descriptor is the argument, until the other side closes it."""
     requests = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the coordinator, which then closes the socket
     with tempfile.TemporaryDirectory(prefix="ipython-") as profile:
         os.environ["IPYTHONDIR"] = profile
-        _preload(PRELOADED if sys.argv[2] == "1" else ())
+        _preload(BASE)
         _serve(requests, make_shell())
     os._exit(0)  # taking torch down in order would keep the coordinator waiting for more than a second
 
@@ -68,17 +54,22 @@ def _serve(requests: socket.socket, shell: CaptureShell) -> None:
         message, descriptors, _, _ = socket.recv_fds(requests, LARGEST_REQUEST, 1)
         if not message:
             return
+        request = msgpack.unpackb(message)
+        if "preload" in request:
+            _preload(request["preload"])
+            continue
         pid = os.fork()
         if pid == 0:
             requests.close()
-            _become(msgpack.unpackb(message), descriptors[0], shell)
+            _become(request, descriptors[0], shell)
         os.close(descriptors[0])
         with open_pidfd(pid) as pidfd:
             socket.send_fds(requests, [msgpack.packb(pid)], [pidfd])
         _reap()
 
 
-def _preload(names: tuple[str, ...]) -> None:
+def _preload(names: Iterable[str]) -> None:
+    """Import what there is of `names`, which may end in a class or function: `torch.nn.Conv2d` is no module."""
     for name in names:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

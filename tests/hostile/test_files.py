@@ -318,6 +318,6 @@ def test_grading_from_a_students_folder_imports_nothing_from_it(tmp_path, monkey
         text = f"open({str(tmp_path / 'imported')!r}, 'a').write({name!r})\nraise ImportError"
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    with WarmParent(sandbox, preload=False):
+    with WarmParent(sandbox):
         pass
     assert not (tmp_path / "imported").exists()

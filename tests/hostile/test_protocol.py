@@ -34,7 +34,7 @@ while True:
 def test_a_process_that_reads_nothing_does_not_hold_the_coordinator(sandbox, tmp_path):
     """Its next cell is larger than what the socket takes; a coordinator that waits for it to be read waits for ever."""
     notebook = new_notebook(cells=[new_code_cell(SILENT), new_code_cell("#" * 2_000_000)])
-    with WarmParent(sandbox, preload=False) as warm:
+    with WarmParent(sandbox) as warm:
         limits = Limits(cell_seconds=2, grace_seconds=1, notebook_seconds=10)
         session = Session(warm, tmp_path, tmp_path, slot=0, threads=1, limits=limits)
         ran = []

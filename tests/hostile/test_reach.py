@@ -33,7 +33,7 @@ def test_the_same_code_finds_what_it_looks_for_where_nothing_holds_it_back(name,
     """Else the test above would prove nothing."""
     (case,) = (one for one in CASES if one.name == name)
     notebook = new_notebook(cells=[new_code_cell(PLANTED), new_code_cell(filled(case.last, places))])
-    with WarmParent(Sandbox(jailed=False), preload=False) as warm:
+    with WarmParent(Sandbox(jailed=False)) as warm:
         ran = Session(warm, tmp_path, tmp_path, slot=0, threads=1, limits=Limits(cell_seconds=3, grace_seconds=1)).run(
             notebook
         )

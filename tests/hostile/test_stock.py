@@ -1,7 +1,6 @@
 """Test cells without `observe` run beside the student's code, as in nbgrader: what is forged there counts as there, but
 stops nothing and exceeds nothing."""
 
-import functools
 import json
 
 import nbformat
@@ -10,7 +9,6 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from autograde import grade as grading
 from autograde.course import find_course
-from autograde.engine.processes import WarmParent
 from autograde.release import generate_release
 from hostile import tiny
 from hostile.conftest import LIMITS
@@ -63,10 +61,8 @@ def scores(sandbox, tmp_path_factory) -> dict[str, float]:
         folder = course.submitted("stock", student)
         folder.mkdir(parents=True)
         (folder / "stock.ipynb").write_text(json.dumps(tiny.answer(released, {"double": text})))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grading, "WarmParent", functools.partial(WarmParent, preload=False))
-        way = grading.Way(sandbox, LIMITS, jobs=2, threads=1)
-        graded = grading.grade(course, "stock", list(ANSWERS), way, tell=lambda one: None)
+    way = grading.Way(sandbox, LIMITS, jobs=2, threads=1)
+    graded = grading.grade(course, "stock", list(ANSWERS), way, tell=lambda one: None)
     return {one.student: one.score and one.score.points for one in graded}
 
 
