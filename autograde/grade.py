@@ -1,11 +1,10 @@
 """Grade an assignment: read, restore, run, commit, submission by submission."""
 
-import copy
-import queue
-import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from nbgrader.utils import determine_grade
@@ -14,17 +13,16 @@ from autograde import notebook as cells
 from autograde import reasons
 from autograde.course import Course, CourseError
 from autograde.engine.processes import WarmParent
-from autograde.engine.sandbox import Sandbox
-from autograde.engine.session import Session
-from autograde.execution import EngineError, Execution, mark_not_run
 from autograde.gradebook import Book, Score
 from autograde.imports import imported_modules
-from autograde.limits import Limits
 from autograde.notebook import read_notebook, storable
 from autograde.reasons import Reason
 from autograde.release import masters, register
-from autograde.restore import Master, restore
-from autograde.submissions import Submission, lay_out_files, read_submission
+from autograde.runs import Ran, Runs, Way
+from autograde.submissions import Submission, read_submission
+
+SOLUTION = "/solution"
+"""Stands for the assignment's own solution among the students; no folder can have this name."""
 
 
 @dataclass
@@ -39,19 +37,6 @@ class Graded:
     def lost(self) -> list[Reason]:
         """Why a part of the submission could not be graded; empty when all of it was."""
         return [note for note in self.notes if note.lost]
-
-
-@dataclass(frozen=True)
-class Way:
-    """How an assignment is graded."""
-
-    sandbox: Sandbox
-    limits: Limits
-    jobs: int
-    threads: int
-    """Threads each notebook may compute with; jobs times threads should be the number of cores."""
-    proof: bool = True
-    """Whether the assignment's own solution has to score full marks first."""
 
 
 def grade(
@@ -78,109 +63,67 @@ def grade(
     graded = []
     with warm or WarmParent(way.sandbox) as warm:
         warm.preload(imported_modules(course.source(assignment)))  # it imports while the assignment is read
-        runs = _Runs(course, assignment, masters(course, assignment), warm, way)
+        master = masters(course, assignment)
         register(course, assignment)
-        with Book(course, assignment) as book:
-            for student, ran in runs.of_class(students):
-                graded.append(_enter(book, student, ran))
+        work = {student: partial(_read, course, assignment, list(master), student) for student in students}
+        source = course.source(assignment)
+        if way.proof:
+            work = {SOLUTION: partial(read_solution, source, master), **work}  # beside the first submissions
+        ran = Runs(source, master, warm, way).in_parallel(work)
+        with Book(course, assignment) as book, contextlib.closing(ran):
+            for student, future in _proven(ran) if way.proof else ran:
+                graded.append(_enter(book, student, future))
                 tell(graded[-1])
     return graded
 
 
-@dataclass
-class _Ran:
-    """A submission's notebooks after they ran."""
-
-    submission: Submission
-    executions: dict[str, Execution]
+def _read(course: Course, assignment: str, names: list[str], student: str) -> Submission:
+    if student != storable(student):
+        raise CourseError(f"The folder {student!r} has a name that no text can hold; rename it")
+    return read_submission(course, assignment, student, names)
 
 
-@dataclass(frozen=True)
-class _Runs:
-    """Runs the notebooks of one assignment."""
-
-    course: Course
-    assignment: str
-    masters: dict[str, Master]
-    warm: WarmParent
-    way: Way
-
-    def of_class(self, students: list[str]) -> Iterator[tuple[str, "Future[_Ran]"]]:
-        """Run every student's notebooks, `jobs` at a time, and yield each student as soon as theirs are done.
-
-        The assignment's own solution runs beside the first of them, and nobody is yielded before it scored full marks.
-        Raises `CourseError` where it does not: then nobody's score means anything.
-        """
-        slots: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for slot in range(self.way.jobs):
-            slots.put(slot)
-
-        def in_slot(run: Callable[..., _Ran], *arguments: str) -> _Ran:
-            slot = slots.get()
-            try:
-                return run(*arguments, slot)
-            finally:
-                slots.put(slot)
-
-        with ThreadPoolExecutor(self.way.jobs) as pool:
-            proof = pool.submit(in_slot, self._solution) if self.way.proof else None
-            futures = {pool.submit(in_slot, self._student, student): student for student in students}
-            try:
-                if proof:
-                    self._require_full_marks(proof.result())
-                for future in as_completed(futures):
-                    yield futures[future], future
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
-
-    def _solution(self, slot: int) -> _Ran:
-        source = self.course.source(self.assignment)
-        notebooks = {name: read_notebook(source / f"{name}.ipynb") for name in self.masters}
-        return self._run(Submission("the solution", source, notebooks), slot)
-
-    def _student(self, student: str, slot: int) -> _Ran:
-        if student != storable(student):
-            raise CourseError(f"The folder {student!r} has a name that no text can hold; rename it")
-        return self._run(read_submission(self.course, self.assignment, student, list(self.masters)), slot)
-
-    def _run(self, submission: Submission, slot: int) -> _Ran:
-        return _Ran(submission, {name: self._run_notebook(submission, name, slot) for name in self.masters})
-
-    def _run_notebook(self, submission: Submission, name: str, slot: int) -> Execution:
-        handed_in = submission.notebooks[name]
-        if isinstance(handed_in, Reason):
-            return mark_not_run(copy.deepcopy(self.masters[name].notebook), handed_in)
-        notebook, notes = restore(handed_in, self.masters[name])
-        source, limits = self.course.source(self.assignment), self.way.limits
-        with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
-            student_files, judge_files = Path(scratch) / "student", Path(scratch) / "judge"
-            lay_out_files(source, judge_files)
-            most = limits.scratch_bytes / 2
-            if not lay_out_files(submission.folder, student_files, most):
-                notes.append(reasons.files_left_out(most))
-            lay_out_files(source, student_files)
-            session = Session(self.warm, student_files, judge_files, slot, self.way.threads, limits)
-            try:
-                execution = session.run(copy.deepcopy(notebook))
-            except EngineError:
-                # The harness was hit, not the submission: once more from the start, with a new warm parent if need be.
-                self.warm.restart()
-                execution = session.run(notebook)
-        return Execution(execution.notebook, notes + execution.notes)
-
-    def _require_full_marks(self, solution: _Ran) -> None:
-        executions = solution.executions.values()
-        failed = [_short_of_full(cell) for ran in executions for cell in ran.notebook.cells if cells.is_test(cell)]
-        complaints = [str(note) for ran in executions for note in ran.notes] + [text for text in failed if text]
-        if complaints:
-            raise CourseError(
-                f"The solution of {self.assignment} does not score full marks here, so nothing was graded:\n  "
-                + "\n  ".join(complaints)
-                + "\nMend the assignment or the environment; --no-proof grades all the same."
-            )
+def read_solution(source: Path, names: Iterable[str]) -> Submission:
+    """The assignment's own solution, in the folder `source`, as if it had been handed in."""
+    return Submission(SOLUTION, source, {name: read_notebook(source / f"{name}.ipynb") for name in names})
 
 
-def _enter(book: Book, student: str, ran: "Future[_Ran]") -> Graded:
+def _proven(ran: Iterable[tuple[str, Future[Ran]]]) -> Iterator[tuple[str, Future[Ran]]]:
+    """The same but the solution; nobody is yielded before it has scored full marks.
+
+    Raises `CourseError` where it does not: then nobody's score means anything.
+    """
+    held: list[tuple[str, Future[Ran]]] = []
+    proven = False
+    for student, future in ran:
+        if student == SOLUTION:
+            _require_full_marks(future.result())
+            proven = True
+            yield from held
+        elif proven:
+            yield student, future
+        else:
+            held.append((student, future))
+
+
+def _require_full_marks(solution: Ran) -> None:
+    if complaints := short_of_full_marks(solution):
+        raise CourseError(
+            f"The solution of {solution.submission.folder.name} does not score full marks here, "
+            "so nothing was graded:\n  "
+            + "\n  ".join(complaints)
+            + "\nMend the assignment or the environment; --no-proof grades all the same."
+        )
+
+
+def short_of_full_marks(ran: Ran) -> list[str]:
+    """What is missing to full marks in the cells that tests mark, one text each; empty for full marks."""
+    executions = ran.executions.values()
+    failed = [_short_of_full(cell) for each in executions for cell in each.notebook.cells if cells.is_test(cell)]
+    return [str(note) for each in executions for note in each.notes] + [text for text in failed if text]
+
+
+def _enter(book: Book, student: str, ran: Future[Ran]) -> Graded:
     try:
         result = ran.result()
         executions = result.executions

@@ -22,9 +22,10 @@ from nbgrader.api import Gradebook
 from autograde.course import Course, find_course
 from autograde.engine.processes import WarmParent
 from autograde.engine.sandbox import NoSandboxError, Sandbox, choose_sandbox
-from autograde.grade import Way, grade
+from autograde.grade import grade
 from autograde.limits import Limits
 from autograde.release import generate_release
+from autograde.runs import Way
 
 RECORDED_WITH = "0.9.6"
 NBGRADER = Path(importlib.util.find_spec("nbgrader").submodule_search_locations[0])

@@ -75,7 +75,7 @@ def _grade(assignment, student, jobs, cell_seconds, proof, feedback, course, cla
 
 def the_way(sandbox, limits, jobs: int | None, proof: bool = True):
     """How to grade, with as many threads for each job as the cores allow."""
-    from autograde.grade import Way
+    from autograde.runs import Way
 
     jobs = jobs or cores()
     return Way(sandbox, limits, jobs, threads=max(1, cores() // jobs), proof=proof)

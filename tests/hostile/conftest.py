@@ -19,9 +19,10 @@ from autograde.course import Course
 from autograde.engine import session
 from autograde.engine.sandbox import NoSandboxError, choose_sandbox
 from autograde.feedback import write_feedback
-from autograde.grade import Way, grade
+from autograde.grade import grade
 from autograde.limits import Limits
 from autograde.release import release
+from autograde.runs import Way
 from hostile import test_honest, tiny
 from hostile.cases import Case, Result
 

@@ -304,8 +304,9 @@ def test_folders_deeper_than_the_stack_stop_nothing():
 
 def test_a_name_that_is_no_name_of_a_student_is_refused(outside, sandbox):
     from autograde.course import CourseError
-    from autograde.grade import Way, grade
+    from autograde.grade import grade
     from autograde.limits import Limits
+    from autograde.runs import Way
 
     for name in ("../outside", "/etc", "", ".", "nobody"):
         with pytest.raises(CourseError, match="No submission of"):

@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from autograde import grade as grading
 from autograde.course import find_course
 from autograde.release import generate_release
+from autograde.runs import Way
 from hostile import tiny
 from hostile.conftest import LIMITS
 
@@ -61,7 +62,7 @@ def scores(sandbox, tmp_path_factory) -> dict[str, float]:
         folder = course.submitted("stock", student)
         folder.mkdir(parents=True)
         (folder / "stock.ipynb").write_text(json.dumps(tiny.answer(released, {"double": text})))
-    way = grading.Way(sandbox, LIMITS, jobs=2, threads=1)
+    way = Way(sandbox, LIMITS, jobs=2, threads=1)
     graded = grading.grade(course, "stock", list(ANSWERS), way, tell=lambda one: None)
     return {one.student: one.score and one.score.points for one in graded}
 
