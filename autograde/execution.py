@@ -1,9 +1,11 @@
 """What comes of running a notebook, whoever ran it."""
 
+import logging
 from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
+from nbgrader.utils import determine_grade
 
 from autograde.reasons import Reason
 
@@ -32,3 +34,14 @@ def mark_not_run(notebook: NotebookNode, reason: Reason, first: int = 0) -> Exec
         if cell.cell_type == "code":
             fail(cell, reason)
     return Execution(notebook, [reason])
+
+
+def points(cell: NotebookNode) -> tuple[float | None, float]:
+    """What a graded cell that ran earned, by nbgrader's own rule, and what it could; None where a person marks it.
+
+    Raises `ValueError` for a number that is no score, such as one above the possible; the message says so.
+    """
+    try:
+        return determine_grade(cell, logging.Logger("score", logging.ERROR))
+    except (KeyError, ValueError) as error:
+        raise ValueError(str(error.args[0] if error.args else error)) from error

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from nbgrader.utils import determine_grade
-
 from autograde import notebook as cells
 from autograde import reasons
 from autograde.course import Course, CourseError
 from autograde.engine.processes import WarmParent
+from autograde.execution import points
 from autograde.gradebook import Book, Score
 from autograde.imports import imported_modules
 from autograde.notebook import read_notebook, storable
@@ -135,7 +134,10 @@ def _enter(book: Book, student: str, ran: Future[Ran]) -> Graded:
 
 
 def _short_of_full(cell) -> str:
-    earned, possible = determine_grade(cell)
+    try:
+        earned, possible = points(cell)
+    except ValueError as error:
+        return f"{cells.grade_id(cell)} gives no score: {error}"
     if earned == possible:
         return ""
     said = [output.get("text") or output.get("evalue") or "" for output in cell.outputs]

@@ -10,13 +10,13 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import AssignLatePenalties, LimitOutput
-from nbgrader.utils import compute_checksum, determine_grade
+from nbgrader.utils import compute_checksum
 from sqlalchemy.exc import SAWarning
 
 from autograde import notebook as cells
 from autograde import reasons
 from autograde.course import Course
-from autograde.execution import Execution
+from autograde.execution import Execution, points
 from autograde.reasons import Reason
 from autograde.sanitize import clean_outputs
 from autograde.submissions import Submission
@@ -147,9 +147,9 @@ def _enter_grades(entry: SubmittedNotebook, execution: Execution) -> None:
 def _auto_score(cell: NotebookNode, notes: list[Reason]) -> float | None:
     """The cell's points by nbgrader's own rule; None where a person gives them."""
     try:
-        return determine_grade(cell, logging.Logger("score", logging.ERROR))[0]
-    except (KeyError, ValueError) as error:
-        notes.append(reasons.no_score(cells.grade_id(cell), str(error.args[0] if error.args else error)))
+        return points(cell)[0]
+    except ValueError as error:
+        notes.append(reasons.no_score(cells.grade_id(cell), str(error)))
         return 0.0
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from nbformat import NotebookNode
+
 from autograde import reasons
 from autograde.engine.processes import WarmParent
 from autograde.engine.sandbox import Sandbox
@@ -18,6 +20,7 @@ from autograde.limits import Limits
 from autograde.reasons import Reason
 from autograde.restore import Master, restore
 from autograde.submissions import Submission, lay_out_files
+from autograde.testing import SEED
 
 Key = TypeVar("Key")
 
@@ -33,6 +36,8 @@ class Way:
     """Threads each notebook may compute with; jobs times threads should be the number of cores."""
     proof: bool = True
     """Whether grading needs the assignment's own solution to score full marks."""
+    seed: int = SEED
+    """What observed calls begin with; a verdict should not depend on it."""
 
 
 @dataclass
@@ -51,6 +56,8 @@ class Runs:
     masters: Mapping[str, Master]
     warm: WarmParent
     way: Way
+    enough: Callable[[NotebookNode], bool] = lambda cell: False
+    """A notebook is not run beyond a cell for which this holds after it ran."""
 
     def in_parallel(self, work: Mapping[Key, Callable[[], Submission]]) -> Iterator[tuple[Key, Future[Ran]]]:
         """Read and run every submission, `jobs` at a time, begun in order; yield each as soon as it is done.
@@ -91,11 +98,13 @@ class Runs:
             if not lay_out_files(submission.folder, student_files, most):
                 notes.append(reasons.files_left_out(most))
             lay_out_files(self.source, student_files)
-            session = Session(self.warm, student_files, judge_files, slot, self.way.threads, self.way.limits)
+            session = Session(
+                self.warm, student_files, judge_files, slot, self.way.threads, self.way.limits, self.way.seed
+            )
             try:
-                execution = session.run(copy.deepcopy(notebook))
+                execution = session.run(copy.deepcopy(notebook), self.enough)
             except EngineError:
                 # The harness was hit, not the submission: once more from the start, with a new warm parent if need be.
                 self.warm.restart()
-                execution = session.run(notebook)
+                execution = session.run(notebook, self.enough)
         return Execution(execution.notebook, notes + execution.notes)

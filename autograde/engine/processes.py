@@ -83,13 +83,15 @@ class WarmParent:
             self._modules = modules
             self._ask_for_modules()
 
-    def fork(self, role: str, work: Path, slot: int, limits: Limits, threads: int) -> Process:
+    def fork(self, role: str, work: Path, slot: int, limits: Limits, threads: int, seed: int) -> Process:
         """Fork a "student" or a "judge" with a private copy of the folder `work` as its working folder.
+
+        `seed` is what observed calls begin with.
 
         Raises `EngineError` where the process cannot be made or locked up.
         """
         jail = self.sandbox.jail(role, work, slot, limits)
-        request = msgpack.packb({"role": role, "work": str(work), "threads": threads, "jail": jail})
+        request = msgpack.packb({"role": role, "work": str(work), "threads": threads, "seed": seed, "jail": jail})
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs, self._lock:
             try:

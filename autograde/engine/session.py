@@ -1,6 +1,7 @@
 """Run one notebook of one submission: cells to the student process, test cells to the judge, within the limits."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from autograde.engine.wire import Closed, Frame, OutOfTime, ProtocolError
 from autograde.execution import EngineError, Execution, fail, mark_not_run
 from autograde.limits import Limits
 from autograde.reasons import Reason
+from autograde.testing import SEED
 
 JUDGE_EXTRA_SECONDS = 30
 """Wall time a test cell has beyond the student's, for what the test itself computes."""
@@ -32,20 +34,28 @@ class Session:
     """The processes that run one notebook."""
 
     def __init__(
-        self, warm: WarmParent, student_files: Path, judge_files: Path, slot: int, threads: int, limits: Limits
+        self,
+        warm: WarmParent,
+        student_files: Path,
+        judge_files: Path,
+        slot: int,
+        threads: int,
+        limits: Limits,
+        seed: int = SEED,
     ) -> None:
         self.limits = limits
         self._warm = warm
         self._files = {"student": student_files, "judge": judge_files}
         self._slot = slot
         self._threads = threads
+        self._seed = seed
         self._student: Process | None = None
         self._judge: Process | None = None
         self._given: list[str] = []
         self._notes: list[Reason] = []
 
-    def run(self, notebook: NotebookNode) -> Execution:
-        """Run the notebook's code cells in order; their outputs go into the notebook.
+    def run(self, notebook: NotebookNode, enough: Callable[[NotebookNode], bool] = lambda cell: False) -> Execution:
+        """Run the notebook's code cells in order, up to one that is `enough`; their outputs go into the notebook.
 
         A cell that raises does not stop the next one; a cell past its limit is interrupted. When the student process
         ends, what was reached stands and the rest fails with the reason. Raises `EngineError` where the harness itself
@@ -68,6 +78,8 @@ class Session:
                 except Ended as ended:
                     rest = mark_not_run(notebook, ended.reason, index + 1)
                     return Execution(notebook, self._notes + rest.notes)
+                if enough(cell):
+                    break
             return Execution(notebook, self._notes)
         finally:
             for process in (self._student, self._judge):
@@ -76,7 +88,7 @@ class Session:
             self._student = self._judge = None
 
     def _fork(self, role: str) -> Process:
-        return self._warm.fork(role, self._files[role], self._slot, self.limits, self._threads)
+        return self._warm.fork(role, self._files[role], self._slot, self.limits, self._threads, self._seed)
 
     def _run_cell(self, cell: NotebookNode, label: str) -> None:
         observed = cells.is_test(cell) and observed_functions(cell.source)

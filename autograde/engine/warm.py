@@ -25,6 +25,7 @@ from typing import Any  # noqa: E402
 
 import msgpack  # noqa: E402
 
+from autograde import testing  # noqa: E402
 from autograde.engine import judge, student  # noqa: E402
 from autograde.engine.jail import JailError, JailSpec, lock_up  # noqa: E402
 from autograde.engine.shell import CaptureShell, make_shell  # noqa: E402
@@ -108,6 +109,7 @@ def _become(request: dict[str, Any], descriptor: int, shell: CaptureShell) -> No
         os.environ["NBGRADER_EXECUTION"] = "autograde"  # as nbgrader tells a notebook
         tempfile.tempdir = None  # found again, in the process's own surroundings
         _use_threads(request["threads"])
+        testing.SEED = request["seed"]
         channel.send("locked up")
         ROLES[request["role"]](channel, shell)
     except JailError as error:

@@ -1,0 +1,82 @@
+"""`autograde audit`: are an assignment's tests any good?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from autograde.commands.shared import (
+    CourseOption,
+    JobsOption,
+    SandboxOption,
+    Wall,
+    console,
+    cores,
+    told,
+)
+
+ANSWERS = "tests/audit"
+
+
+def audit(
+    assignments: Annotated[
+        list[str] | None, typer.Argument(help="Their names; without one, all.", show_default=False)
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample", min=0, help="Try so many mutants an assignment, always the same ones; without it, all."
+        ),
+    ] = None,
+    kill_rate: Annotated[float, typer.Option(min=0, max=1, help="The share of mutants that has to fail.")] = 0.95,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help=f"Folder of right and wrong answers written by hand; without it, the course's {ANSWERS}."),
+    ] = None,
+    messages: Annotated[bool, typer.Option("--messages", help="Show what tests say to each wrong answer.")] = False,
+    jobs: JobsOption = None,
+    sandbox: SandboxOption = Wall.NAMESPACES,
+    course: CourseOption = None,
+) -> None:
+    """Prove that right answers pass an assignment's tests and wrong ones fail, also those nobody thought of.
+
+    Exit code 0: everything came out as it should; 1: something did not; 2: an assignment could not be tried.
+    """
+    from autograde.engine.processes import WarmParent
+    from autograde.engine.sandbox import NoSandboxError, choose_sandbox
+    from autograde.execution import EngineError
+
+    with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(sandbox.value)) as warm:
+        from autograde.audit.answers import AnswersError
+        from autograde.audit.report import details, table
+        from autograde.course import CourseError, find_course
+        from autograde.limits import LimitError
+
+        with told(CourseError, AnswersError, LimitError):
+            here = find_course(course)
+            done = [
+                _audit_one(here, name, answers or here.root / ANSWERS, warm, jobs or cores(), sample)
+                for name in assignments or here.assignments()
+            ]
+    console.print(table(done))
+    for one in done:
+        for text in details(one):
+            console.print(text, markup=False, highlight=False)
+        if messages:
+            for title, said in one.messages.items():
+                console.print(f"\n{one.assignment}, {title}\n{said}", markup=False, highlight=False)
+    raise typer.Exit(1 if any(one.problems or one.kill_rate < kill_rate for one in done) else 0)
+
+
+def _audit_one(here, assignment: str, answers: Path, warm, jobs: int, sample: int | None):
+    from autograde.audit.trial import audit_assignment
+    from autograde.limits import limits_for
+    from autograde.runs import Way
+
+    limits = limits_for(assignment, here.config)
+    way = Way(warm.sandbox, limits, jobs, threads=max(1, cores() // jobs))
+    trial, wrong = audit_assignment(here, assignment, answers / f"{assignment}.py", warm, way, sample)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(assignment, total=trial.steps(wrong))
+        return trial.run(wrong, lambda: progress.advance(task))
