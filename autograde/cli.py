@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from autograde.commands import audit, check, demo, grade, release
+from autograde.commands import audit, check, demo, feedback, grade, release
 
 app = typer.Typer(
     help="Release assignments, check a notebook before handing it in, grade a class.",
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("release")(release.release)
 app.command("check")(check.check)
 app.command("grade")(grade.grade)
+app.command("feedback")(feedback.feedback)
 app.command("demo")(demo.demo)
 app.command("audit")(audit.audit)
 

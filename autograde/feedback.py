@@ -17,6 +17,11 @@ from autograde.release import masters
 from autograde.sanitize import markdown_to_safe_html
 
 
+def has_feedback(course: Course, assignment: str, student: str) -> bool:
+    """Whether the student has a feedback page for the assignment."""
+    return any(course.feedback(assignment, student).glob("*.html"))
+
+
 def write_feedback(course: Course, assignment: str, students: list[str]) -> Iterator[tuple[str, bool]]:
     """Write each student's feedback page and yield the student, and whether nbgrader could make the page.
 

@@ -14,10 +14,12 @@ from autograde.engine.processes import WarmParent
 from autograde.execution import points
 from autograde.gradebook import Book, Score
 from autograde.imports import imported_modules
+from autograde.journal import basis_of, key_of
 from autograde.notebook import read_notebook, storable
 from autograde.reasons import Reason
 from autograde.release import masters, register
 from autograde.runs import Ran, Runs, Way
+from autograde.storage import StorageError, held, refusals_told
 from autograde.submissions import Submission, read_submission
 
 SOLUTION = "/solution"
@@ -31,11 +33,20 @@ class Graded:
     student: str
     score: Score | None
     notes: list[Reason] = field(default_factory=list)
+    before: Score | None = None
+    """The score in the gradebook before this run."""
+    unchanged: bool = False
+    """Whether it was graded before, so that it did not run again."""
 
     @property
     def lost(self) -> list[Reason]:
         """Why a part of the submission could not be graded; empty when all of it was."""
         return [note for note in self.notes if note.lost]
+
+    @property
+    def moved(self) -> bool:
+        """Whether there was another score before."""
+        return bool(self.before and self.score and self.before.points != self.score.points)
 
 
 def grade(
@@ -45,12 +56,14 @@ def grade(
     way: Way,
     tell: Callable[[Graded], None],
     warm: WarmParent | None = None,
+    again: bool = False,
 ) -> list[Graded]:
     """Grade the students' submissions and enter the results; `tell` hears of each as it is done.
 
-    `warm` may have been started by the caller, to import while the caller does; it is closed here. No submission stops
-    another: what goes wrong with one becomes its reason. Raises `CourseError` where the assignment itself cannot be
-    graded.
+    What the journal knows, unchanged, is not run, unless `again`. `warm` may have been started by the caller, to import
+    while the caller does; it is closed here. No submission stops another: what goes wrong with one becomes its reason.
+    Raises `CourseError` where the assignment itself cannot be graded, and `StorageError` where the disk refuses: what
+    was entered before stands, and the next run goes on from there.
     """
     course.require(assignment)
     unknown = sorted(set(students) - set(course.students(assignment)))
@@ -59,24 +72,59 @@ def grade(
             f"No submission of {', '.join(unknown)} in {course.submitted(assignment, '*')}. "
             "Is each name spelt as its folder?"
         )
-    graded = []
-    with warm or WarmParent(way.sandbox) as warm:
-        warm.preload(imported_modules(course.source(assignment)))  # it imports while the assignment is read
-        master = masters(course, assignment)
-        register(course, assignment)
-        work = {student: partial(_read, course, assignment, list(master), student) for student in students}
-        source = course.source(assignment)
-        if way.proof:
-            work = {SOLUTION: partial(read_solution, source, master), **work}  # beside the first submissions
-        ran = Runs(source, master, warm, way).in_parallel(work)
-        with Book(course, assignment) as book, contextlib.closing(ran):
-            for student, future in _proven(ran) if way.proof else ran:
-                graded.append(_enter(book, student, future))
-                tell(graded[-1])
+    graded: list[Graded] = []
+
+    def done(one: Graded) -> None:
+        graded.append(one)
+        tell(one)
+
+    with held(course), warm or WarmParent(way.sandbox) as warm:
+        try:
+            with refusals_told():
+                _grade(course, assignment, students, way, warm, again, done)
+        except StorageError as error:
+            raise StorageError(
+                f"{error} {len(graded)} of {len(students)} submissions are entered and safe. "
+                "Mend it and run the same command again: it goes on from there."
+            ) from error
     return graded
 
 
-def _read(course: Course, assignment: str, names: list[str], student: str) -> Submission:
+def _grade(
+    course: Course,
+    assignment: str,
+    students: list[str],
+    way: Way,
+    warm: WarmParent,
+    again: bool,
+    done: Callable[[Graded], None],
+) -> None:
+    source = course.source(assignment)
+    warm.preload(imported_modules(source))  # it imports while the assignment is read
+    master = masters(course, assignment)
+    register(course, assignment)
+    basis = basis_of(source, way.limits, way.sandbox.jailed, way.seed)
+    with Book(course, assignment) as book:
+        before = book.scores()
+        keys = {student: key_of(course.submitted(assignment, student), basis) for student in students}
+        work: dict[str, Callable[[], Submission]] = {}
+        for student in students:
+            entry = None if again else book.journal.find(student, keys[student])
+            if entry and student in before and book.has_notebooks(student, master):
+                score = before[student]
+                done(Graded(student, score, entry.notes, before=score, unchanged=True))
+            else:
+                work[student] = partial(read_handed_in, course, assignment, list(master), student)
+        if work and way.proof:
+            work = {SOLUTION: partial(read_solution, source, master), **work}  # beside the first submissions
+        ran = Runs(source, master, warm, way).in_parallel(work)
+        with contextlib.closing(ran):
+            for student, future in _proven(ran) if way.proof else ran:
+                done(_enter(book, student, future, keys[student], before.get(student)))
+
+
+def read_handed_in(course: Course, assignment: str, names: list[str], student: str) -> Submission:
+    """Read what the student handed in. Raises `CourseError` for a folder whose name cannot be stored."""
     if student != storable(student):
         raise CourseError(f"The folder {student!r} has a name that no text can hold; rename it")
     return read_submission(course, assignment, student, names)
@@ -122,15 +170,19 @@ def short_of_full_marks(ran: Ran) -> list[str]:
     return [str(note) for each in executions for note in each.notes] + [text for text in failed if text]
 
 
-def _enter(book: Book, student: str, ran: Future[Ran]) -> Graded:
+def _enter(book: Book, student: str, ran: Future[Ran], key: str, before: Score | None) -> Graded:
     try:
-        result = ran.result()
-        executions = result.executions
-        next(iter(executions.values())).notes[:0] = result.submission.notes
-        score = book.enter(result.submission, executions)
-        return Graded(student, score, [note for execution in executions.values() for note in execution.notes])
+        with refusals_told():
+            result = ran.result()
+            executions = result.executions
+            next(iter(executions.values())).notes[:0] = result.submission.notes
+            score = book.enter(result.submission, executions, key)
+        notes = [note for execution in executions.values() for note in execution.notes]
+        return Graded(student, score, notes, before)
+    except StorageError:
+        raise  # the others would meet with the same
     except Exception as error:  # a fault of ours with one submission must not cost the others their grades
-        return Graded(student, None, [reasons.harness_failed(error)])
+        return Graded(student, None, [reasons.harness_failed(error)], before)
 
 
 def _short_of_full(cell) -> str:

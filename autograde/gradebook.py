@@ -3,20 +3,32 @@
 import csv
 import logging
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Grade,
+    Gradebook,
+    Notebook,
+    SourceCell,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from nbgrader.preprocessors import AssignLatePenalties, LimitOutput
 from nbgrader.utils import compute_checksum
+from sqlalchemy import case, func, select
 from sqlalchemy.exc import SAWarning
 
 from autograde import notebook as cells
 from autograde import reasons
 from autograde.course import Course
 from autograde.execution import Execution, points
+from autograde.journal import Journal
 from autograde.reasons import Reason
 from autograde.sanitize import clean_outputs
 from autograde.submissions import Submission
@@ -34,13 +46,18 @@ class Score:
     to_mark: int
 
 
+PATIENCE = 60
+"""Seconds to wait for another program, formgrader for one, that is writing to the gradebook."""
+
+
 class Book:
-    """The gradebook of a course, open for entering the results of one assignment."""
+    """The gradebook of a course, open for entering the results of one assignment; `journal` says of what."""
 
     def __init__(self, course: Course, assignment: str) -> None:
         self.course = course
         self.assignment = assignment
-        self._gradebook = Gradebook(course.database, course.directory.course_id)
+        self._gradebook = Gradebook(_patient(course.database), course.directory.course_id)
+        self.journal = Journal(self._gradebook.db, assignment)
 
     def __enter__(self) -> "Book":
         return self
@@ -48,11 +65,56 @@ class Book:
     def __exit__(self, *_: Any) -> None:
         self._gradebook.close()
 
-    def enter(self, submission: Submission, executions: dict[str, Execution]) -> Score:
+    def scores(self) -> dict[str, Score]:
+        """The score of every student who has one, in one query: a class can be large."""
+        book = self._gradebook
+        to_mark = func.sum(case((Grade.needs_manual_grade, 1), else_=0))
+        columns = SubmittedAssignment.student_id, func.sum(Grade.score), func.sum(Grade.max_score), to_mark
+        rows = book.db.execute(
+            select(*columns)
+            .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .where(Assignment.name == self.assignment)
+            .group_by(SubmittedAssignment.student_id)
+        )
+        return {student: Score(points, possible, waiting) for student, points, possible, waiting in rows}
+
+    def auto_scores(self) -> dict[str, dict[str, float | None]]:
+        """What tests gave every student, by grade id; None where a person marks."""
+        rows = self._gradebook.db.execute(
+            select(SubmittedAssignment.student_id, BaseCell.name, Grade.auto_score)
+            .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+            .join(BaseCell, BaseCell.id == Grade.cell_id)
+            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .where(Assignment.name == self.assignment)
+        )
+        found: dict[str, dict[str, float | None]] = {}
+        for student, name, score in rows:
+            found.setdefault(student, {})[name] = score
+        return found
+
+    def sources(self) -> dict[str, str]:
+        """The text of the assignment's cells, by grade id, as they were when it was last registered."""
+        rows = self._gradebook.db.execute(
+            select(SourceCell.name, SourceCell.source)
+            .join(Notebook, Notebook.id == SourceCell.notebook_id)
+            .join(Assignment, Assignment.id == Notebook.assignment_id)
+            .where(Assignment.name == self.assignment)
+        )
+        return dict(rows.all())
+
+    def has_notebooks(self, student: str, names: Iterable[str]) -> bool:
+        """Whether the notebooks that formgrader shows are where it looks for them."""
+        folder = self.course.autograded(self.assignment, student)
+        return all((folder / f"{name}.ipynb").is_file() for name in names)
+
+    def enter(self, submission: Submission, executions: dict[str, Execution], key: str) -> Score:
         """Enter one submission, all of it or, where something fails, nothing; return its score.
 
         `executions` are its notebooks after they ran. Points and comments that a person gave stay as they are. The
-        notebooks are written where formgrader looks for them.
+        notebooks are written where formgrader looks for them. `key` goes into the journal once everything is entered.
         """
         try:
             score = self._enter(submission, executions)
@@ -63,6 +125,10 @@ class Book:
             raise
         if submission.timestamp:
             score = self._settle_lateness(submission, executions)
+        notes = [note for execution in executions.values() for note in execution.notes]
+        self.journal.record(submission.student, key, notes)
+        self._gradebook.db.commit()
+        self._gradebook.db.expunge_all()  # or the session would hold the whole class
         return score
 
     def _enter(self, submission: Submission, executions: dict[str, Execution]) -> Score:
@@ -107,6 +173,10 @@ class Book:
             late = reasons.late(entry.total_seconds_late, entry.late_submission_penalty or 0)
             next(iter(executions.values())).notes.append(late)
         return self._score(entry)
+
+
+def _patient(database: str) -> str:
+    return f"{database}?timeout={PATIENCE}" if database.startswith("sqlite:///") and "?" not in database else database
 
 
 PERSON = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email")

@@ -1,10 +1,11 @@
 """Run submissions of an assignment, several at a time: restore each, lay out its files, run its notebooks."""
 
 import copy
+import itertools
 import queue
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -75,11 +76,18 @@ class Runs:
             finally:
                 slots.put(slot)
 
+        # Only so many are begun at once, and each is let go when it was yielded: a class of 10,000 fits in the memory.
+        begun: dict[Future[Ran], Key] = {}
+        rest = iter(work.items())
         with ThreadPoolExecutor(self.way.jobs) as pool:
-            futures = {pool.submit(run, read): key for key, read in work.items()}
             try:
-                for future in as_completed(futures):
-                    yield futures[future], future
+                while True:
+                    for key, read in itertools.islice(rest, 2 * self.way.jobs - len(begun)):
+                        begun[pool.submit(run, read)] = key
+                    if not begun:
+                        return
+                    for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                        yield begun.pop(future), future
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 

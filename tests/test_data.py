@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 import torch
 from cnnlab import data, photopatches
-from cnnlab.data import CIFAR10_CLASSES, DataError, ImageSet
+from cnnlab.data import CIFAR10_CLASSES, DataError, ImageSet, batches, download, image_folders
+from cnnlab.data.image_set import name_of_files
 from PIL import Image
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -44,7 +45,7 @@ def cache(tmp_path, monkeypatch, patches):
     folder = tmp_path / "cache"
     monkeypatch.setattr(data, "cache_dir", lambda: folder)
     monkeypatch.setattr(data, "photopatches10", lambda: patches)
-    monkeypatch.setattr(data, "ADDRESSES", ())
+    monkeypatch.setattr(download, "ADDRESSES", ())
     return folder
 
 
@@ -71,14 +72,14 @@ def batch_files(n: int = 20, seed: int = 0) -> dict[str, bytes]:
     rng = np.random.default_rng(seed)
     return {
         name: python2_batch(rng.integers(0, 256, (n, 3072), np.uint8), [i % 10 for i in range(n)])
-        for name in data.BATCH_FILES
+        for name in batches.BATCH_FILES
     }
 
 
 def write_batches(folder: Path, files: dict[str, bytes]) -> Path:
-    (folder / data.BATCHES).mkdir(parents=True)
+    (folder / batches.BATCHES).mkdir(parents=True)
     for name, content in files.items():
-        (folder / data.BATCHES / name).write_bytes(content)
+        (folder / batches.BATCHES / name).write_bytes(content)
     return folder
 
 
@@ -86,7 +87,7 @@ def archive_bytes(files: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as tar:
         for name, content in {**files, "readme.html": b"hello"}.items():
-            member = tarfile.TarInfo(f"{data.BATCHES}/{name}")
+            member = tarfile.TarInfo(f"{batches.BATCHES}/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return stream.getvalue()
@@ -94,7 +95,7 @@ def archive_bytes(files: dict[str, bytes]) -> bytes:
 
 def write_archive(folder: Path, content: bytes) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / data.ARCHIVE).write_bytes(content)
+    (folder / batches.ARCHIVE).write_bytes(content)
     return folder
 
 
@@ -174,7 +175,7 @@ def test_every_format_is_found_in_both_places(where, form, tmp_path, cache, monk
     else:
         write_batches(folder, batch_files())
     if where == "environment":
-        inner = folder / data.BATCHES if form.endswith("itself") else folder
+        inner = folder / batches.BATCHES if form.endswith("itself") else folder
         monkeypatch.setenv("CNNLAB_DATA", str(inner))
     loaded = data.cifar10()
     assert loaded.classes == CIFAR10_CLASSES
@@ -198,7 +199,7 @@ def test_batches_of_python_2_are_read_in_order(tmp_path):
 
 def test_batches_written_by_python_3_are_read_too(tmp_path):
     images = np.full((2, 3072), 9, np.uint8)
-    files = dict.fromkeys(data.BATCH_FILES, pickle.dumps({"data": images, "labels": [3, 4]}, protocol=2))
+    files = dict.fromkeys(batches.BATCH_FILES, pickle.dumps({"data": images, "labels": [3, 4]}, protocol=2))
     assert (data.cifar10(write_batches(tmp_path / "given", files)).train_images == 9).all()
 
 
@@ -233,9 +234,9 @@ def test_other_classes_are_sorted_and_not_called_cifar10(tmp_path, capsys):
 
 
 def full_size(name: str) -> ImageSet:
-    labels = [np.repeat(np.arange(10), n) for n in (5000, 1000)]
-    called = data._name(CIFAR10_CLASSES, *labels, copies=name)
-    parts = [(torch.zeros(len(y), 3, 32, 32, dtype=torch.uint8), torch.from_numpy(y)) for y in labels]
+    labels = [torch.arange(10).repeat_interleave(n) for n in (5000, 1000)]
+    called = name_of_files(CIFAR10_CLASSES, *labels, copies=name)
+    parts = [(torch.zeros(len(y), 3, 32, 32, dtype=torch.uint8), y) for y in labels]
     return ImageSet(called, "a test", CIFAR10_CLASSES, *parts[0], *parts[1])
 
 
@@ -354,8 +355,8 @@ def test_a_broken_archive(content, thing, where, tmp_path, cache, monkeypatch):
     with pytest.raises(DataError) as caught:
         data.cifar10(download=True)
     assert thing in str(caught.value)
-    assert f"where: {folder / data.ARCHIVE}" in str(caught.value)
-    assert (folder / data.ARCHIVE).exists(), "what we did not leave half-finished is the user's to delete"
+    assert f"where: {folder / batches.ARCHIVE}" in str(caught.value)
+    assert (folder / batches.ARCHIVE).exists(), "what we did not leave half-finished is the user's to delete"
 
 
 ZEROS = np.zeros((1, 3072), np.uint8)
@@ -375,11 +376,11 @@ ZEROS = np.zeros((1, 3072), np.uint8)
 )
 def test_a_broken_batch(content, thing, tmp_path):
     folder = write_batches(tmp_path / "given", batch_files())
-    replace(f"{data.BATCHES}/data_batch_2", content)(folder)
+    replace(f"{batches.BATCHES}/data_batch_2", content)(folder)
     with pytest.raises(DataError) as caught:
         data.cifar10(folder)
     assert thing in str(caught.value)
-    assert str(folder / data.BATCHES) in str(caught.value)
+    assert str(folder / batches.BATCHES) in str(caught.value)
 
 
 class Hostile:
@@ -417,8 +418,8 @@ def test_a_folder_that_is_missing_or_a_file_or_holds_something_else(tmp_path, mo
 @pytest.fixture
 def decoded(monkeypatch):
     """The paths that were decoded, as they come."""
-    paths, real = [], data._decode
-    monkeypatch.setattr(data, "_decode", lambda path: paths.append(path) or real(path))
+    paths, real = [], image_folders._decode
+    monkeypatch.setattr(image_folders, "_decode", lambda path: paths.append(path) or real(path))
     return paths
 
 
@@ -549,8 +550,8 @@ class Host:
         """Serve `content` and make cifar10 ask at these paths, one after the other; returns the addresses."""
         self.content = content
         addresses = [self.url(path) for path in paths or ("/good",)]
-        self.monkeypatch.setattr(data, "ARCHIVE_SHA256", hashlib.sha256(content).hexdigest())
-        self.monkeypatch.setattr(data, "ADDRESSES", tuple(addresses))
+        self.monkeypatch.setattr(download, "ARCHIVE_SHA256", hashlib.sha256(content).hexdigest())
+        self.monkeypatch.setattr(download, "ADDRESSES", tuple(addresses))
         return addresses
 
     def url(self, path: str) -> str:
@@ -559,7 +560,7 @@ class Host:
 
 @pytest.fixture
 def host(monkeypatch, cache):
-    it = Host(monkeypatch, cache / data.ARCHIVE)
+    it = Host(monkeypatch, cache / batches.ARCHIVE)
     yield it
     it.server.shutdown()
     it.server.server_close()
@@ -571,15 +572,15 @@ def dead():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    return f"http://127.0.0.1:{port}/{data.ARCHIVE}"
+    return f"http://127.0.0.1:{port}/{batches.ARCHIVE}"
 
 
 def test_a_download_is_kept_complete_and_announced(host, cache, capsys):
     host.serve(PACKAGE)
     loaded = data.cifar10(download=True)
     assert len(loaded.train_labels) == 100
-    assert [file.name for file in cache.iterdir()] == [data.ARCHIVE]
-    assert (cache / data.ARCHIVE).read_bytes() == PACKAGE
+    assert [file.name for file in cache.iterdir()] == [batches.ARCHIVE]
+    assert (cache / batches.ARCHIVE).read_bytes() == PACKAGE
     assert host.there_while_loading == [False], "the file has its name only once it is complete"
     assert f"from {host.url('/good')}" in capsys.readouterr().out
 
@@ -598,14 +599,14 @@ def test_a_failed_download_is_tried_again_and_then_elsewhere(paths, asked, host,
     host.serve(PACKAGE, *paths)
     assert len(data.cifar10(download=True).train_labels) == 100
     assert host.asked == asked
-    assert [file.name for file in cache.iterdir()] == [data.ARCHIVE]
-    assert (cache / data.ARCHIVE).read_bytes() == PACKAGE
+    assert [file.name for file in cache.iterdir()] == [batches.ARCHIVE]
+    assert (cache / batches.ARCHIVE).read_bytes() == PACKAGE
     assert "failed: " in capsys.readouterr().out
 
 
 def test_a_dead_address_leads_to_the_mirror(host, dead, monkeypatch):
     [alive] = host.serve(PACKAGE)
-    monkeypatch.setattr(data, "ADDRESSES", (dead, alive))
+    monkeypatch.setattr(download, "ADDRESSES", (dead, alive))
     assert len(data.cifar10(download=True).train_labels) == 100
 
 
@@ -618,7 +619,7 @@ def test_the_users_mirror_is_asked_first(host, monkeypatch):
 
 def test_when_every_address_fails_the_error_names_them_all_and_nothing_stays(host, dead, cache, monkeypatch, capsys):
     addresses = (dead, *host.serve(PACKAGE, "/cut", "/wrong", "/missing"))
-    monkeypatch.setattr(data, "ADDRESSES", addresses)
+    monkeypatch.setattr(download, "ADDRESSES", addresses)
     with pytest.raises(DataError) as caught:
         data.cifar10(download=True)
     assert all(address in str(caught.value) for address in addresses)
@@ -632,11 +633,11 @@ def test_what_a_killed_download_left_is_removed_but_not_a_living_one(host, cache
     host.serve(PACKAGE)
     for name in ("unfinished-killed", "unfinished-living"):
         (cache / name).mkdir(parents=True)
-        (cache / name / data.ARCHIVE).write_bytes(b"half")
-    long_ago = time.time() - data.ABANDONED - 60
+        (cache / name / batches.ARCHIVE).write_bytes(b"half")
+    long_ago = time.time() - download.ABANDONED - 60
     os.utime(cache / "unfinished-killed", (long_ago, long_ago))
     data.cifar10(download=True)
-    assert {entry.name for entry in cache.iterdir()} == {data.ARCHIVE, "unfinished-living"}
+    assert {entry.name for entry in cache.iterdir()} == {batches.ARCHIVE, "unfinished-living"}
 
 
 @pytest.mark.usefixtures("unwritable")
@@ -648,8 +649,10 @@ def test_a_download_works_without_a_cache(host, capsys):
 
 def test_real_addresses_and_checksum_are_the_archives(monkeypatch):
     monkeypatch.undo()
-    assert data.ADDRESSES[-1] == "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
-    assert all(address.startswith("https://") and address.endswith(f"/{data.ARCHIVE}") for address in data.ADDRESSES)
+    assert download.ADDRESSES[-1] == "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+    assert all(
+        address.startswith("https://") and address.endswith(f"/{batches.ARCHIVE}") for address in download.ADDRESSES
+    )
     assert data.cache_dir().name == "cnnlab"
 
 
@@ -756,7 +759,7 @@ print(hashlib.sha256(b"".join(part.tobytes() for part in photopatches.build(100,
 assert "torch" not in sys.modules
 """
     environment = {**os.environ, "SKIMAGE_DATADIR": str(tmp_path / "empty"), "PYTHONHASHSEED": "7"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(data.__file__).parents[1]), *sys.path])
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(photopatches.__file__).parents[1]), *sys.path])
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     here = b"".join(part.tobytes() for part in photopatches.build(100, 50, 3))

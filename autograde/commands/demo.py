@@ -23,9 +23,10 @@ def demo(
         from autograde.course import CourseError, find_course
         from autograde.democlass import ASSIGNMENT, LIMITS, hand_in
         from autograde.release import register
+        from autograde.storage import StorageError, refusals_told
 
         folder = classroom or Path(tempfile.mkdtemp(prefix="autograde-demo-"))
-        with told(CourseError):
+        with told(CourseError, StorageError), refusals_told():
             here = find_course(course, folder)
             register(here, ASSIGNMENT)
             students = hand_in(here)

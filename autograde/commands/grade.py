@@ -1,16 +1,19 @@
 """`autograde grade`: grade what a class handed in."""
 
 import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from autograde.commands.feedback import write_pages
 from autograde.commands.shared import (
     ClassroomOption,
     CourseOption,
     JobsOption,
     SandboxOption,
+    Steps,
     Wall,
     console,
     cores,
@@ -33,6 +36,12 @@ def grade(
     proof: Annotated[
         bool, typer.Option(help="Run the assignment's own solution first; grade only if it scores full marks.")
     ] = True,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run also what was graded before and has not changed since.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show whose scores would move, and why; enter nothing in the gradebook.")
+    ] = False,
     feedback: Annotated[bool, typer.Option(help="Write the pages that go back to students.")] = True,
     course: CourseOption = None,
     classroom: ClassroomOption = None,
@@ -46,31 +55,76 @@ def grade(
     from autograde.engine.sandbox import NoSandboxError, choose_sandbox
     from autograde.execution import EngineError
 
+    wish = Wish(assignment, student or [], jobs, cell_seconds, proof, again, diff, feedback)
     with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(sandbox.value)) as warm:
         # Only now what takes seconds to import: the warm parent imports at the same time.
-        failed = _grade(assignment, student or [], jobs, cell_seconds, proof, feedback, course, classroom, warm)
+        failed = _grade(wish, course, classroom, warm)
     raise typer.Exit(1 if failed else 0)
 
 
-def _grade(assignment, student, jobs, cell_seconds, proof, feedback, course, classroom, warm) -> bool:
+@dataclass(frozen=True)
+class Wish:
+    """What was typed: what to grade, and how."""
+
+    assignment: str
+    students: list[str]
+    jobs: int | None
+    cell_seconds: float | None
+    proof: bool
+    again: bool
+    diff: bool
+    feedback: bool
+
+
+def _grade(wish: Wish, course: Path | None, classroom: Path | None, warm) -> bool:
     from autograde.course import CourseError, find_course
     from autograde.limits import LimitError, limits_for
+    from autograde.storage import StorageError, refusals_told
 
-    with told(CourseError, LimitError):
+    with told(CourseError, LimitError, StorageError), refusals_told():
         here = find_course(course, classroom)
-        here.require(assignment)
+        here.require(wish.assignment)
         for path in here.misplaced():
             errors.print(f"{path} lies in no assignment's folder, so it is not graded.", markup=False, highlight=False)
         if not warm.sandbox.jailed:
             errors.print("Students' code runs unlocked: it can read and change what you can.", highlight=False)
-        students = student or here.students(assignment)
+        students = wish.students or here.students(wish.assignment)
         if not students:
-            raise CourseError(f"Nothing was handed in: {here.submitted(assignment, '*')} matches no folder.")
-        limits = limits_for(assignment, here.config)
-        if cell_seconds:
-            limits = dataclasses.replace(limits, cell_seconds=cell_seconds)
-        way = the_way(warm.sandbox, limits, jobs, proof)
-        return grade_class(here, assignment, students, way, warm, feedback)
+            raise CourseError(f"Nothing was handed in: {here.submitted(wish.assignment, '*')} matches no folder.")
+        limits = limits_for(wish.assignment, here.config)
+        if wish.cell_seconds:
+            limits = dataclasses.replace(limits, cell_seconds=wish.cell_seconds)
+        way = the_way(warm.sandbox, limits, wish.jobs, wish.proof)
+        _tell_source_changes(here, wish.assignment)
+        if wish.diff:
+            _compare(here, wish.assignment, students, way, warm)
+            return False
+        return grade_class(here, wish.assignment, students, way, warm, wish.feedback, wish.again)
+
+
+def _tell_source_changes(here, assignment: str) -> None:
+    """Say what is new in the assignment since it was last graded: that moves scores."""
+    from autograde.compare import source_changes
+    from autograde.gradebook import Book
+    from autograde.release import masters
+
+    with Book(here, assignment) as book:
+        before = book.sources()
+    changes = source_changes(before, masters(here, assignment)) if before else {}
+    for name, difference in changes.items():
+        console.print(f"changed since it was last graded: {name}", highlight=False, markup=False)
+        console.print(difference, highlight=False, markup=False)
+
+
+def _compare(here, assignment: str, students: list[str], way, warm) -> None:
+    from autograde.compare import moves
+    from autograde.report import moves_table
+
+    with Steps("comparing", len(students)) as progress:
+        found = moves(here, assignment, students, way, lambda one: progress.tell(one.student), warm)
+    console.print(moves_table(assignment, found))
+    moved = sum(bool(one.cells) for one in found)
+    console.print(f"{moved} of {len(students)} would have other test scores; nothing was entered.", highlight=False)
 
 
 def the_way(sandbox, limits, jobs: int | None, proof: bool = True):
@@ -81,24 +135,26 @@ def the_way(sandbox, limits, jobs: int | None, proof: bool = True):
     return Way(sandbox, limits, jobs, threads=max(1, cores() // jobs), proof=proof)
 
 
-def grade_class(here, assignment: str, students: list[str], way, warm, feedback: bool = True) -> bool:
+def grade_class(
+    here, assignment: str, students: list[str], way, warm, feedback: bool = True, again: bool = False
+) -> bool:
     """Grade, show progress, then the table and where everything lies; whether the harness failed on any."""
-    from autograde.feedback import write_feedback
+    from autograde.feedback import has_feedback
     from autograde.grade import grade as run_grade
     from autograde.gradebook import export
     from autograde.report import class_table, summary
 
-    with _Progress("grading", len(students)) as progress:
-        graded = run_grade(here, assignment, students, way, lambda one: progress.tell(one.student, _score(one)), warm)
+    with Steps("grading", len(students)) as progress:
+        graded = run_grade(
+            here, assignment, students, way, lambda one: progress.tell(one.student, _score(one)), warm, again
+        )
     console.print(class_table(assignment, graded))
     console.print(summary(graded), highlight=False)
-    scored = [one.student for one in graded if one.score and feedback]
-    without = []
-    with _Progress("feedback", len(scored)) as progress:
-        for student, made in write_feedback(here, assignment, scored):
-            progress.tell(student)
-            if not made:
-                without.append(student)
+    if feedback:
+        new = [
+            one for one in graded if one.score and not (one.unchanged and has_feedback(here, assignment, one.student))
+        ]
+        write_pages(here, assignment, [one.student for one in new])
     grades = export(here)
     for name, place in [
         ("gradebook", here.database.removeprefix("sqlite:///")),
@@ -106,39 +162,8 @@ def grade_class(here, assignment: str, students: list[str], way, warm, feedback:
         ("grades", grades),
     ]:
         console.print(f"{name:10} {place}", markup=False, highlight=False, soft_wrap=True)
-    if without:
-        errors.print(f"No feedback page could be made for {', '.join(without)}.", markup=False, highlight=False)
     return any(one.score is None for one in graded)
 
 
 def _score(graded) -> str:
     return f"{graded.score.points:g} / {graded.score.possible:g}" if graded.score else "no score"
-
-
-class _Progress:
-    """A bar with the time left on a terminal, a line for each result elsewhere."""
-
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self.total, self.done = what, total, 0
-        columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(compact=True)
-        self.bar = Progress(
-            TextColumn(what), *columns, console=console, transient=True, disable=not console.is_terminal
-        )
-
-    def __enter__(self):
-        self.bar.start()
-        self.task = self.bar.add_task(self.what, total=self.total)
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.bar.stop()
-
-    def tell(self, student: str, result: str = "") -> None:
-        """One more is done; without a terminal, say so where there is a result to tell."""
-        from autograde.notebook import storable
-
-        self.done += 1
-        self.bar.advance(self.task)
-        if result and not console.is_terminal:
-            line = f"[{self.done}/{self.total}] {storable(student)}: {result}"
-            console.print(line, markup=False, highlight=False)

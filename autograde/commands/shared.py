@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console()
 errors = Console(stderr=True)
@@ -62,3 +63,32 @@ def told(*kinds: type[Exception]) -> Iterator[None]:
     except kinds as error:
         errors.print(f"[red]autograde:[/] {escape(str(error))}")
         raise typer.Exit(2) from error
+
+
+class Steps:
+    """A bar with the time left on a terminal, a line for each result elsewhere."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, total, 0
+        columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(compact=True)
+        self.bar = Progress(
+            TextColumn(what), *columns, console=console, transient=True, disable=not console.is_terminal
+        )
+
+    def __enter__(self):
+        self.bar.start()
+        self.task = self.bar.add_task(self.what, total=self.total)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.stop()
+
+    def tell(self, student: str, result: str = "") -> None:
+        """One more is done; without a terminal, say so where there is a result to tell."""
+        from autograde.notebook import storable
+
+        self.done += 1
+        self.bar.advance(self.task)
+        if result and not console.is_terminal:
+            line = f"[{self.done}/{self.total}] {storable(student)}: {result}"
+            console.print(line, markup=False, highlight=False)
