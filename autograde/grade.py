@@ -193,4 +193,4 @@ def _short_of_full(cell) -> str:
     if earned == possible:
         return ""
     said = [output.get("text") or output.get("evalue") or "" for output in cell.outputs]
-    return f"{cells.grade_id(cell)} gives {earned:g} of {possible:g}: {' '.join(said).strip()[:500]}"
+    return f"{cells.grade_id(cell)} gives {earned:g} of {possible:g}: {' '.join(said).strip()[:2000]}"

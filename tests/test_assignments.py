@@ -145,3 +145,10 @@ def test_every_part_has_a_name_of_its_own(name):
     tree = ast.parse(TESTS[name].source)
     names = [ast.literal_eval(node.args[0]) for node in ast.walk(tree) if calls(node, "part")]
     assert len(set(names)) == len(names)
+
+
+def test_right_answers_pass_and_wrong_ones_fail():
+    """A part of the audit, the same part every time; all of it takes `autograde audit`."""
+    done = shell("autograde", "audit", "--seeds", "1", "--sample", "4", *wall(), cwd=CHECKOUT)
+    assert done.returncode == 0, done.stdout
+    assert all(name in done.stdout for name in ASSIGNMENTS)

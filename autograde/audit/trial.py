@@ -72,7 +72,10 @@ class Audit:
 class Trial:
     """The audit of one assignment in progress."""
 
-    def __init__(self, course: Course, assignment: str, answers: Path, warm: WarmParent, way: Way) -> None:
+    def __init__(
+        self, course: Course, assignment: str, answers: Path, warm: WarmParent, way: Way, seeds: int = len(SEEDS)
+    ) -> None:
+        self.seeds = SEEDS[:seeds]
         self.source = course.source(assignment)
         self.masters = masters(course, assignment)
         self.solution: Notebooks = read_solution(self.source, self.masters).notebooks
@@ -113,7 +116,7 @@ class Trial:
 
     def steps(self, wrong: list[Mutant]) -> int:
         """How often `run` will tell."""
-        seeded = len(SEEDS) * (2 + len(self.answers.wrong))
+        seeded = len(self.seeds) * (2 + len(self.answers.wrong))
         return 2 + seeded + len(variants.ALL) + len(self.answers.right) + len(wrong)
 
     def _compare(self, tell: Told) -> None:
@@ -151,7 +154,7 @@ class Trial:
         work = {"solution": self.solution, "release": self.released}
         work |= {f"wrong: {answer.title}": self._answered(answer) for answer in self.answers.wrong}
         first: dict[str, list[float]] = {}
-        for seed in SEEDS:
+        for seed in self.seeds:
             way = dataclasses.replace(self.way, seed=seed)
             for title, ran in self._ran(work, way, tell):
                 scores = _scores(ran)
@@ -235,15 +238,15 @@ class Trial:
 
 
 def audit_assignment(
-    course: Course, assignment: str, answers: Path, warm: WarmParent, way: Way, sample: int | None = None
+    course: Course, assignment: str, answers: Path, warm: WarmParent, way: Way, sample: int | None, seeds: int
 ) -> tuple[Trial, list[Mutant]]:
-    """Prepare the audit of one assignment: what is to be run, and the mutants to try.
+    """Prepare the audit of one assignment: what is to be run, and the mutants to try, all or `sample` of them.
 
     Raises `CourseError` and `AnswersError` where the source or the answers by hand cannot be used.
     """
     course.require(assignment)
     warm.preload(imported_modules(course.source(assignment)))
-    trial = Trial(course, assignment, answers, warm, way)
+    trial = Trial(course, assignment, answers, warm, way, seeds)
     return trial, trial.mutants(sample)
 
 

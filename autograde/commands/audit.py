@@ -29,6 +29,7 @@ def audit(
             "--sample", min=0, help="Try so many mutants an assignment, always the same ones; without it, all."
         ),
     ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=5, help="How many seeds a verdict has to repeat for.")] = 5,
     kill_rate: Annotated[float, typer.Option(min=0, max=1, help="The share of mutants that has to fail.")] = 0.95,
     answers: Annotated[
         Path | None,
@@ -56,7 +57,7 @@ def audit(
         with told(CourseError, AnswersError, LimitError):
             here = find_course(course)
             done = [
-                _audit_one(here, name, answers or here.root / ANSWERS, warm, jobs or cores(), sample)
+                _audit_one(here, name, answers or here.root / ANSWERS, warm, jobs or cores(), sample, seeds)
                 for name in assignments or here.assignments()
             ]
     console.print(table(done))
@@ -69,14 +70,14 @@ def audit(
     raise typer.Exit(1 if any(one.problems or one.kill_rate < kill_rate for one in done) else 0)
 
 
-def _audit_one(here, assignment: str, answers: Path, warm, jobs: int, sample: int | None):
+def _audit_one(here, assignment: str, answers: Path, warm, jobs: int, sample: int | None, seeds: int):
     from autograde.audit.trial import audit_assignment
     from autograde.limits import limits_for
     from autograde.runs import Way
 
     limits = limits_for(assignment, here.config)
     way = Way(warm.sandbox, limits, jobs, threads=max(1, cores() // jobs))
-    trial, wrong = audit_assignment(here, assignment, answers / f"{assignment}.py", warm, way, sample)
+    trial, wrong = audit_assignment(here, assignment, answers / f"{assignment}.py", warm, way, sample, seeds)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(assignment, total=trial.steps(wrong))
         return trial.run(wrong, lambda: progress.advance(task))

@@ -18,8 +18,10 @@ from cnnlab.plots import show
 
 LANE, STEP = 1.85, 0.68  # inches from one branch to the next, and from one step to the next
 BOX = (1.65, 0.42)  # inches: width and height of a box
+WORD = (0.6, 0.22)  # the same for "input" and "output", which have no box
 SIDE = 0.22  # inches between a box and the arrow that goes round it
-FOLLOWERS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Dropout)  # share the box of the layer before them
+APART = 0.1  # inches between such an arrow that comes in at the side of a box and one that goes out there
+FOLLOWERS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Dropout, nn.Identity)  # share the box of the layer before them
 WORDS = {"placeholder": "input", "output": "output", "cat": "concatenate", "relu": "ReLU"}
 Point = tuple[float, float]
 
@@ -42,14 +44,14 @@ def draw(blocks: Mapping[str, nn.Module], *, alt: str) -> None:
     Raises ValueError for an empty `alt`, and what `torch.fx.symbolic_trace` raises when `forward` branches on values.
     """
     charts = [_Chart(block) for block in blocks.values()]
-    width, height = sum(chart.width for chart in charts), STEP * max(chart.rows for chart in charts) + 0.3
+    width, height = sum(chart.width for chart in charts), STEP * max(chart.rows - 1 for chart in charts) + BOX[1]
     fig = plt.figure(figsize=(width, height))
     left = 0.0
     for title, chart in zip(blocks, charts, strict=True):
         axis = fig.add_axes((left / width, 0, chart.width / width, 1))
-        axis.set(xlim=(0, chart.width), ylim=(0.3 - height, 0.3))
+        axis.set(xlim=(0, chart.width), ylim=(BOX[1] / 2 - height, BOX[1] / 2))
         axis.set_axis_off()
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title, fontsize=10, pad=0)
         chart.paint(axis)
         left += chart.width
     show(fig, alt)
@@ -69,7 +71,7 @@ class _Chart:
             sources = list(dict.fromkeys(box_of[source] for source in node.all_input_nodes))
             shares = self._follows(node)
             box_of[node] = sources[0] if shares else node
-            self.words.setdefault(box_of[node], []).append(self._word(node))
+            self.words.setdefault(box_of[node], []).extend(self._word(node))
             if not shares:
                 self.sources[node] = sources
                 self.row[node] = 1 + max((self.row[source] for source in sources), default=-1)
@@ -89,11 +91,13 @@ class _Chart:
         (source,) = node.all_input_nodes
         return source.op != "placeholder" and len(source.users) == 1
 
-    def _word(self, node: fx.Node) -> str:
+    def _word(self, node: fx.Node) -> list[str]:
+        """One word or phrase for a step, none for one that does nothing."""
         if node.op == "call_module":
-            return _describe(self.layers[node.target])
+            layer = self.layers[node.target]
+            return [] if isinstance(layer, nn.Identity) else [_describe(layer)]
         name = node.op if node.op in WORDS else node.name.rstrip("_0123456789")
-        return WORDS.get(name, name)
+        return [WORDS.get(name, name)]
 
     def _choose_lane(self, node: fx.Node) -> float:
         """Branches that leave one box lie side by side, and what they join in lies in their middle."""
@@ -111,30 +115,35 @@ class _Chart:
     def paint(self, axis: plt.Axes) -> None:
         """Draw the boxes and the arrows between them, in inches from the upper left corner."""
         for node, words in self.words.items():
-            x, y = self._place(node)
             for source in self.sources[node]:
-                _arrow(axis, self._place(source), (x, y), round_boxes=self._passes_boxes(source, node))
-            if node.op not in ("placeholder", "output"):
+                self._arrow(axis, source, node)
+            x, y = self._place(node)
+            if not _is_word(node):
                 corner = (x - BOX[0] / 2, y - BOX[1] / 2)
                 style = {"boxstyle": "round,pad=0,rounding_size=0.08", "facecolor": "0.93", "edgecolor": "black"}
                 axis.add_patch(FancyBboxPatch(corner, *BOX, **style))
             lines = [words[0], ", ".join(words[1:])] if len(words) > 1 else words
             axis.text(x, y, "\n".join(lines), ha="center", va="center", fontsize=8.5)
 
+    def _arrow(self, axis: plt.Axes, source: fx.Node, node: fx.Node) -> None:
+        (x0, y0), (x1, y1) = self._place(source), self._place(node)
+        (wide, high), (_, end_high) = (WORD if _is_word(each) else BOX for each in (source, node))
+        if self._passes_boxes(source, node):
+            beside, style = x0 - BOX[0] / 2 - SIDE, "--"
+            y0, y1 = y0 if _is_word(source) else y0 - APART, y1 + APART
+            way = [(x0 - wide / 2, y0), (beside, y0), (beside, y1), (x1 - BOX[0] / 2, y1)]
+        else:
+            way, style = [(x0, y0 - high / 2), (x0, y1 + STEP - BOX[1] / 2), (x1, y1 + end_high / 2)], "-"
+        axis.plot(*zip(*way[:-1], strict=True), style, color="black", lw=1, zorder=0)
+        tip = {"arrowstyle": "-|>", "color": "black", "lw": 1, "ls": style, "shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", way[-1], way[-2], arrowprops=tip, zorder=0)
+
     def _place(self, node: fx.Node) -> Point:
         return self.margin + BOX[0] / 2 + (self.lane[node] - self.first_lane) * LANE, -self.row[node] * STEP
 
 
-def _arrow(axis: plt.Axes, start: Point, end: Point, round_boxes: bool) -> None:
-    (x0, y0), (x1, y1) = start, end
-    if round_boxes:
-        beside = x0 - BOX[0] / 2 - SIDE
-        way, style = [(x0 - 0.3, y0), (beside, y0), (beside, y1), (x1 - BOX[0] / 2, y1)], "--"
-    else:
-        way, style = [(x0, y0 - BOX[1] / 2), (x0, y1 + STEP - BOX[1] / 2), (x1, y1 + BOX[1] / 2)], "-"
-    axis.plot(*zip(*way[:-1], strict=True), style, color="black", lw=1, zorder=0)
-    tip = {"arrowstyle": "-|>", "color": "black", "lw": 1, "ls": style, "shrinkA": 0, "shrinkB": 0}
-    axis.annotate("", way[-1], way[-2], arrowprops=tip, zorder=0)
+def _is_word(node: fx.Node) -> bool:
+    return node.op in ("placeholder", "output")
 
 
 def _describe(layer: nn.Module) -> str:
