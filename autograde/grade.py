@@ -172,10 +172,10 @@ def short_of_full_marks(ran: Ran) -> list[str]:
 
 def _enter(book: Book, student: str, ran: Future[Ran], key: str, before: Score | None) -> Graded:
     try:
+        result = ran.result()
+        executions = result.executions
+        next(iter(executions.values())).notes[:0] = result.submission.notes
         with refusals_told():
-            result = ran.result()
-            executions = result.executions
-            next(iter(executions.values())).notes[:0] = result.submission.notes
             score = book.enter(result.submission, executions, key)
         notes = [note for execution in executions.values() for note in execution.notes]
         return Graded(student, score, notes, before)

@@ -71,7 +71,10 @@ def _read(notes: str) -> list[Reason]:
 
 def key_of(submission: Path, basis: str) -> str:
     """The hash of the files handed in, on the `basis` of everything else that decides a score."""
-    return _hash([basis.encode(), *_contents(submission)])
+    try:
+        return _hash([basis.encode(), *_contents(submission)])
+    except OSError as error:  # told, with its reason, where the submission is read
+        return _hash([basis.encode(), str(error).encode("utf-8", "surrogateescape")])
 
 
 def basis_of(source: Path, limits: Limits, jailed: bool, seed: int) -> str:

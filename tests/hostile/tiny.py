@@ -26,6 +26,7 @@ BY_TESTS, BY_HAND = 6, 2
 
 GIVEN = """\
 import numpy as np
+import torch
 
 from autograde.testing import observe, part, total
 
