@@ -31,7 +31,7 @@ from autograde.engine.jail import JailError, JailSpec, lock_up  # noqa: E402
 from autograde.engine.shell import CaptureShell, make_shell  # noqa: E402
 from autograde.engine.wire import Channel, Closed  # noqa: E402
 
-BASE = ("numpy", "matplotlib.pyplot")
+BASE = ("numpy.random", "matplotlib.pyplot")
 """Imported where they are installed, while the coordinator still finds out what else the assignment needs."""
 
 ROLES = {"student": student.serve, "judge": judge.serve}
