@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from autograde.commands import audit, check, demo, feedback, grade, release
+from autograde.commands import audit, check, demo, feedback, grade, release, worker
 
 app = typer.Typer(
     help="Release assignments, check a notebook before handing it in, grade a class.",
@@ -23,6 +23,7 @@ app.command("grade")(grade.grade)
 app.command("feedback")(feedback.feedback)
 app.command("demo")(demo.demo)
 app.command("audit")(audit.audit)
+app.command("worker")(worker.worker)
 
 
 def main() -> None:

@@ -7,16 +7,14 @@ from functools import partial
 
 from autograde import notebook as cells
 from autograde.course import Course
-from autograde.engine.processes import WarmParent
 from autograde.execution import points
 from autograde.grade import read_handed_in
 from autograde.gradebook import Book, warnings_cost_nothing
-from autograde.imports import imported_modules
 from autograde.journal import basis_of, key_of
 from autograde.reasons import Reason
 from autograde.release import masters
 from autograde.restore import Master
-from autograde.runs import Ran, Runs, Way
+from autograde.runs import Place, Plan, Ran, Way
 
 Scores = dict[str, float | None]
 """What tests gave, by grade id; None where a person marks, or for a cell that was not there."""
@@ -51,7 +49,7 @@ def _diff(before: str, now: str) -> str:
 
 
 def moves(
-    course: Course, assignment: str, students: list[str], way: Way, tell: Callable[[Move], None], warm: WarmParent
+    course: Course, assignment: str, students: list[str], way: Way, tell: Callable[[Move], None], place: Place
 ) -> list[Move]:
     """Run every submission that changed, or whose assignment did, and say whose scores would move.
 
@@ -59,7 +57,7 @@ def moves(
     """
     course.require(assignment)
     source = course.source(assignment)
-    warm.preload(imported_modules(source))
+    place.expect(source)
     master = masters(course, assignment)
     basis = basis_of(source, way.limits, way.sandbox.jailed, way.seed)
     with Book(course, assignment) as book:
@@ -71,8 +69,8 @@ def moves(
         ]
     work = {student: partial(read_handed_in, course, assignment, list(master), student) for student in changed}
     found = []
-    for student, future in Runs(source, master, warm, way).in_parallel(work):
-        ran = future.result()
+    for student, result in place.in_parallel(Plan(source, master, way), work):
+        ran = result()
         notes = ran.submission.notes + [note for each in ran.executions.values() for note in each.notes]
         found.append(Move(student, before.get(student, {}), _scores(ran), notes))
         tell(found[-1])

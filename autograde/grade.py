@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,12 +12,11 @@ from autograde.course import Course, CourseError
 from autograde.engine.processes import WarmParent
 from autograde.execution import points
 from autograde.gradebook import Book, Score
-from autograde.imports import imported_modules
 from autograde.journal import basis_of, key_of
 from autograde.notebook import read_notebook, storable
 from autograde.reasons import Reason
 from autograde.release import masters, register
-from autograde.runs import Ran, Runs, Way
+from autograde.runs import Place, Plan, Ran, Read, Result, ThisMachine, Way
 from autograde.storage import StorageError, held, refusals_told
 from autograde.submissions import Submission, read_submission
 
@@ -55,13 +53,13 @@ def grade(
     students: list[str],
     way: Way,
     tell: Callable[[Graded], None],
-    warm: WarmParent | None = None,
+    place: Place | None = None,
     again: bool = False,
 ) -> list[Graded]:
     """Grade the students' submissions and enter the results; `tell` hears of each as it is done.
 
-    What the journal knows, unchanged, is not run, unless `again`. `warm` may have been started by the caller, to import
-    while the caller does; it is closed here. No submission stops another: what goes wrong with one becomes its reason.
+    What the journal knows, unchanged, is not run, unless `again`. The others run at `place`, without one on this
+    machine; it is closed here. No submission stops another: what goes wrong with one becomes its reason.
     Raises `CourseError` where the assignment itself cannot be graded, and `StorageError` where the disk refuses: what
     was entered before stands, and the next run goes on from there.
     """
@@ -78,10 +76,10 @@ def grade(
         graded.append(one)
         tell(one)
 
-    with held(course), warm or WarmParent(way.sandbox) as warm:
+    with held(course), place or ThisMachine(WarmParent(way.sandbox)) as place:
         try:
             with refusals_told():
-                _grade(course, assignment, students, way, warm, again, done)
+                _grade(course, assignment, students, way, place, again, done)
         except StorageError as error:
             raise StorageError(
                 f"{error} {len(graded)} of {len(students)} submissions are entered and safe. "
@@ -95,19 +93,19 @@ def _grade(
     assignment: str,
     students: list[str],
     way: Way,
-    warm: WarmParent,
+    place: Place,
     again: bool,
     done: Callable[[Graded], None],
 ) -> None:
     source = course.source(assignment)
-    warm.preload(imported_modules(source))  # it imports while the assignment is read
+    place.expect(source)  # a warm parent imports while the assignment is read
     master = masters(course, assignment)
     register(course, assignment)
     basis = basis_of(source, way.limits, way.sandbox.jailed, way.seed)
     with Book(course, assignment) as book:
         before = book.scores()
         keys = {student: key_of(course.submitted(assignment, student), basis) for student in students}
-        work: dict[str, Callable[[], Submission]] = {}
+        work: dict[str, Read] = {}
         for student in students:
             entry = None if again else book.journal.find(student, keys[student])
             if entry and student in before and book.has_notebooks(student, master):
@@ -117,10 +115,10 @@ def _grade(
                 work[student] = partial(read_handed_in, course, assignment, list(master), student)
         if work and way.proof:
             work = {SOLUTION: partial(read_solution, source, master), **work}  # beside the first submissions
-        ran = Runs(source, master, warm, way).in_parallel(work)
-        with contextlib.closing(ran):
-            for student, future in _proven(ran) if way.proof else ran:
-                done(_enter(book, student, future, keys[student], before.get(student)))
+        results = place.in_parallel(Plan(source, master, way), work)
+        with contextlib.closing(results):
+            for student, result in _proven(results) if way.proof else results:
+                done(_enter(book, student, result, keys[student], before.get(student)))
 
 
 def read_handed_in(course: Course, assignment: str, names: list[str], student: str) -> Submission:
@@ -135,22 +133,22 @@ def read_solution(source: Path, names: Iterable[str]) -> Submission:
     return Submission(SOLUTION, source, {name: read_notebook(source / f"{name}.ipynb") for name in names})
 
 
-def _proven(ran: Iterable[tuple[str, Future[Ran]]]) -> Iterator[tuple[str, Future[Ran]]]:
+def _proven(results: Iterable[tuple[str, Result]]) -> Iterator[tuple[str, Result]]:
     """The same but the solution; nobody is yielded before it has scored full marks.
 
     Raises `CourseError` where it does not: then nobody's score means anything.
     """
-    held: list[tuple[str, Future[Ran]]] = []
+    held: list[tuple[str, Result]] = []
     proven = False
-    for student, future in ran:
+    for student, result in results:
         if student == SOLUTION:
-            _require_full_marks(future.result())
+            _require_full_marks(result())
             proven = True
             yield from held
         elif proven:
-            yield student, future
+            yield student, result
         else:
-            held.append((student, future))
+            held.append((student, result))
 
 
 def _require_full_marks(solution: Ran) -> None:
@@ -170,13 +168,13 @@ def short_of_full_marks(ran: Ran) -> list[str]:
     return [str(note) for each in executions for note in each.notes] + [text for text in failed if text]
 
 
-def _enter(book: Book, student: str, ran: Future[Ran], key: str, before: Score | None) -> Graded:
+def _enter(book: Book, student: str, result: Result, key: str, before: Score | None) -> Graded:
     try:
-        result = ran.result()
-        executions = result.executions
-        next(iter(executions.values())).notes[:0] = result.submission.notes
+        ran = result()
+        executions = ran.executions
+        next(iter(executions.values())).notes[:0] = ran.submission.notes
         with refusals_told():
-            score = book.enter(result.submission, executions, key)
+            score = book.enter(ran.submission, executions, key)
         notes = [note for execution in executions.values() for note in execution.notes]
         return Graded(student, score, notes, before)
     except StorageError:

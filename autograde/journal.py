@@ -80,11 +80,11 @@ def key_of(submission: Path, basis: str) -> str:
 def basis_of(source: Path, limits: Limits, jailed: bool, seed: int) -> str:
     """The hash of what decides scores beside the submission: the assignment, how it is run, and by what."""
     settings = repr((limits, jailed, seed))
-    return _hash([settings.encode(), _engine().encode(), *_contents(source)])
+    return _hash([settings.encode(), engine_version().encode(), *_contents(source)])
 
 
 @functools.cache
-def _engine() -> str:
+def engine_version() -> str:
     """The hash of this package, of Python, and of every installed package: each may change what a notebook gives."""
     own = Path(__file__).parent
     code = [path.read_bytes() for path in sorted(own.rglob("*.py"))]

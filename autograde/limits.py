@@ -47,6 +47,11 @@ class Limits:
     open_files: int = 512
     """Descriptors of a process."""
 
+    @property
+    def most_beside(self) -> int:
+        """Bytes of files beside the notebook; more are left out, so that there is room to write."""
+        return int(self.scratch_bytes / 2)
+
 
 class LimitError(ValueError):
     """The configuration sets a limit that does not exist or cannot be; the message names it."""

@@ -1,14 +1,18 @@
-"""Run submissions of an assignment, several at a time: restore each, lay out its files, run its notebooks."""
+"""Run submissions of an assignment, several at a time: restore each, lay out its files, run its notebooks.
+
+A `Plan` says what is to be run and how; a `Place` runs it: this machine here, many in `autograde.cluster`.
+"""
 
 import copy
 import itertools
+import os
 import queue
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from nbformat import NotebookNode
 
@@ -17,6 +21,7 @@ from autograde.engine.processes import WarmParent
 from autograde.engine.sandbox import Sandbox
 from autograde.engine.session import Session
 from autograde.execution import EngineError, Execution, mark_not_run
+from autograde.imports import imported_modules
 from autograde.limits import Limits
 from autograde.reasons import Reason
 from autograde.restore import Master, restore
@@ -49,52 +54,26 @@ class Ran:
     executions: dict[str, Execution]
 
 
+Read = Callable[[], Submission]
+Result = Callable[[], Ran]
+"""Gives what came of a run, or raises what went wrong with it."""
+
+
 @dataclass(frozen=True)
-class Runs:
-    """Runs submissions of one assignment, whose files lie in the folder `source`."""
+class Plan:
+    """What is to be run: submissions of one assignment, whose files lie in the folder `source`."""
 
     source: Path
     masters: Mapping[str, Master]
-    warm: WarmParent
     way: Way
     enough: Callable[[NotebookNode], bool] = lambda cell: False
-    """A notebook is not run beyond a cell for which this holds after it ran."""
+    """A notebook is not run beyond a cell for which this holds after it ran; on this machine only."""
 
-    def in_parallel(self, work: Mapping[Key, Callable[[], Submission]]) -> Iterator[tuple[Key, Future[Ran]]]:
-        """Read and run every submission, `jobs` at a time, begun in order; yield each as soon as it is done.
+    def run(self, submission: Submission, warm: WarmParent, slot: int) -> Ran:
+        """Run the submission's notebooks, one after the other, in processes forked from `warm`."""
+        return Ran(submission, {name: self._run_notebook(submission, name, warm, slot) for name in self.masters})
 
-        A caller that stops early stops what has not begun.
-        """
-        slots: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for slot in range(self.way.jobs):
-            slots.put(slot)
-
-        def run(read: Callable[[], Submission]) -> Ran:
-            slot = slots.get()
-            try:
-                return self._run(read(), slot)
-            finally:
-                slots.put(slot)
-
-        # Only so many are begun at once, and each is let go when it was yielded: a class of 10,000 fits in the memory.
-        begun: dict[Future[Ran], Key] = {}
-        rest = iter(work.items())
-        with ThreadPoolExecutor(self.way.jobs) as pool:
-            try:
-                while True:
-                    for key, read in itertools.islice(rest, 2 * self.way.jobs - len(begun)):
-                        begun[pool.submit(run, read)] = key
-                    if not begun:
-                        return
-                    for future in wait(begun, return_when=FIRST_COMPLETED).done:
-                        yield begun.pop(future), future
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
-
-    def _run(self, submission: Submission, slot: int) -> Ran:
-        return Ran(submission, {name: self._run_notebook(submission, name, slot) for name in self.masters})
-
-    def _run_notebook(self, submission: Submission, name: str, slot: int) -> Execution:
+    def _run_notebook(self, submission: Submission, name: str, warm: WarmParent, slot: int) -> Execution:
         handed_in = submission.notebooks[name]
         if isinstance(handed_in, Reason):
             return mark_not_run(copy.deepcopy(self.masters[name].notebook), handed_in)
@@ -102,17 +81,102 @@ class Runs:
         with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
             student_files, judge_files = Path(scratch) / "student", Path(scratch) / "judge"
             lay_out_files(self.source, judge_files)
-            most = self.way.limits.scratch_bytes / 2
+            most = self.way.limits.most_beside
             if not lay_out_files(submission.folder, student_files, most):
                 notes.append(reasons.files_left_out(most))
             lay_out_files(self.source, student_files)
-            session = Session(
-                self.warm, student_files, judge_files, slot, self.way.threads, self.way.limits, self.way.seed
-            )
+            session = Session(warm, student_files, judge_files, slot, self.way.threads, self.way.limits, self.way.seed)
             try:
                 execution = session.run(copy.deepcopy(notebook), self.enough)
             except EngineError:
                 # The harness was hit, not the submission: once more from the start, with a new warm parent if need be.
-                self.warm.restart()
+                warm.restart()
                 execution = session.run(notebook, self.enough)
         return Execution(execution.notebook, notes + execution.notes)
+
+
+class Place(Protocol):
+    """Where submissions are run; closed on leaving its `with`."""
+
+    sandbox: Sandbox
+    """What locks them up there."""
+
+    room: int
+    """How many can run at a time there, with a core each."""
+
+    def __enter__(self) -> "Place": ...
+
+    def __exit__(self, *_: Any) -> None: ...
+
+    def expect(self, source: Path) -> None:
+        """Get ready, without waiting, for submissions of the assignment in this folder."""
+
+    def in_parallel(self, plan: Plan, work: Mapping[Key, Read]) -> Iterator[tuple[Key, Result]]:
+        """Read and run every submission, begun in order; yield each as soon as it is done.
+
+        A caller that stops early stops what has not begun.
+        """
+
+
+class ThisMachine:
+    """Runs as many submissions at a time as the plan has `jobs`, all forked from one warm parent."""
+
+    def __init__(self, warm: WarmParent) -> None:
+        self._warm = warm
+        self.sandbox = warm.sandbox
+        self.room = cores()
+
+    def __enter__(self) -> "ThisMachine":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._warm.__exit__()
+
+    def expect(self, source: Path) -> None:
+        """Have the warm parent import what the assignment imports."""
+        self._warm.preload(imported_modules(source))
+
+    def in_parallel(self, plan: Plan, work: Mapping[Key, Read]) -> Iterator[tuple[Key, Result]]:
+        """See `Place`."""
+        slots: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for slot in range(plan.way.jobs):
+            slots.put(slot)
+
+        def run(read: Read) -> Ran:
+            slot = slots.get()
+            try:
+                return plan.run(read(), self._warm, slot)
+            finally:
+                slots.put(slot)
+
+        with ThreadPoolExecutor(plan.way.jobs) as pool:
+            try:
+                for key, future in begun_in_order(work, lambda read: pool.submit(run, read), 2 * plan.way.jobs):
+                    yield key, future.result
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def begun_in_order(
+    work: Mapping[Key, Read], begin: Callable[[Read], Future], at_once: int
+) -> Iterator[tuple[Key, Future]]:
+    """Begin all work in order, at most so many at once, and yield each as soon as it is done.
+
+    Each is let go when it was yielded: a class of 10,000 fits in the memory.
+    """
+    begun: dict[Future, Key] = {}
+    rest = iter(work.items())
+    while True:
+        for key, read in itertools.islice(rest, at_once - len(begun)):
+            begun[begin(read)] = key
+        if not begun:
+            return
+        for future in wait(begun, return_when=FIRST_COMPLETED).done:
+            yield begun.pop(future), future

@@ -80,7 +80,7 @@ def lay_out_files(source: Path, target: Path, most_bytes: float = math.inf) -> b
     rounded up to whole blocks, are left out altogether; whether they were copied.
     """
     target.mkdir(parents=True, exist_ok=True)
-    files = list(_plain_files(source))
+    files = list(plain_files(source))
     if sum(BLOCK + path.stat().st_size for path in files) > most_bytes:
         return False
     for path in files:
@@ -95,7 +95,8 @@ def lay_out_files(source: Path, target: Path, most_bytes: float = math.inf) -> b
     return True
 
 
-def _plain_files(source: Path) -> Iterator[Path]:
+def plain_files(source: Path) -> Iterator[Path]:
+    """The ordinary files in the folder `source` and below, without notebooks and links."""
     for folder, subfolders, names in os.walk(source, followlinks=False):
         deep = len(Path(folder).relative_to(source).parts) >= DEEPEST
         subfolders[:] = [] if deep else [name for name in subfolders if name != ".ipynb_checkpoints"]

@@ -7,7 +7,6 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,14 +20,12 @@ from autograde.audit import checks, variants
 from autograde.audit.answers import Answer, Answers, read_answers
 from autograde.audit.mutants import Mutant, mutants, solution_lines
 from autograde.course import Course
-from autograde.engine.processes import WarmParent
 from autograde.execution import points
 from autograde.grade import read_solution, short_of_full_marks
-from autograde.imports import imported_modules
 from autograde.kernel import execute
 from autograde.release import generate_release, masters
 from autograde.restore import restore
-from autograde.runs import Ran, Runs, Way
+from autograde.runs import Place, Plan, Ran, Way
 from autograde.submissions import Submission, lay_out_files
 from autograde.testing import SEED
 
@@ -73,7 +70,7 @@ class Trial:
     """The audit of one assignment in progress."""
 
     def __init__(
-        self, course: Course, assignment: str, answers: Path, warm: WarmParent, way: Way, seeds: int = len(SEEDS)
+        self, course: Course, assignment: str, answers: Path, place: Place, way: Way, seeds: int = len(SEEDS)
     ) -> None:
         self.seeds = SEEDS[:seeds]
         self.source = course.source(assignment)
@@ -82,7 +79,7 @@ class Trial:
         self.released = generate_release(course, assignment)
         self.answers: Answers = read_answers(answers, set(self._fillable()))
         self.stub: str = ClearSolutions(config=course.config).code_stub["python"]
-        self.warm, self.way = warm, way
+        self.place, self.way = place, way
         self.audit = Audit(assignment)
 
     def mutants(self, sample: int | None) -> list[Mutant]:
@@ -203,11 +200,8 @@ class Trial:
     def _ran(self, work: dict, way: Way, tell: Told, enough: Callable = lambda cell: False) -> Iterable[tuple]:
         """Run the notebooks in `work`; yields each key and what became of it."""
         read = {key: partial(self._submission, notebooks) for key, notebooks in work.items()}
-        ran: Iterable[tuple[object, Future[Ran]]] = Runs(self.source, self.masters, self.warm, way, enough).in_parallel(
-            read
-        )
-        for key, future in ran:
-            yield key, future.result()
+        for key, result in self.place.in_parallel(Plan(self.source, self.masters, way, enough), read):
+            yield key, result()
             tell()
 
     def _submission(self, notebooks: Notebooks) -> Submission:
@@ -238,15 +232,15 @@ class Trial:
 
 
 def audit_assignment(
-    course: Course, assignment: str, answers: Path, warm: WarmParent, way: Way, sample: int | None, seeds: int
+    course: Course, assignment: str, answers: Path, place: Place, way: Way, sample: int | None, seeds: int
 ) -> tuple[Trial, list[Mutant]]:
     """Prepare the audit of one assignment: what is to be run, and the mutants to try, all or `sample` of them.
 
     Raises `CourseError` and `AnswersError` where the source or the answers by hand cannot be used.
     """
     course.require(assignment)
-    warm.preload(imported_modules(course.source(assignment)))
-    trial = Trial(course, assignment, answers, warm, way, seeds)
+    place.expect(course.source(assignment))
+    trial = Trial(course, assignment, answers, place, way, seeds)
     return trial, trial.mutants(sample)
 
 

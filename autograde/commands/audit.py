@@ -6,15 +6,8 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from autograde.commands.shared import (
-    CourseOption,
-    JobsOption,
-    SandboxOption,
-    Wall,
-    console,
-    cores,
-    told,
-)
+from autograde.commands.grade import the_way
+from autograde.commands.shared import CourseOption, JobsOption, SandboxOption, Wall, console, this_machine, told
 
 ANSWERS = "tests/audit"
 
@@ -44,11 +37,7 @@ def audit(
 
     Exit code 0: everything came out as it should; 1: something did not; 2: an assignment could not be tried.
     """
-    from autograde.engine.processes import WarmParent
-    from autograde.engine.sandbox import NoSandboxError, choose_sandbox
-    from autograde.execution import EngineError
-
-    with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(sandbox.value)) as warm:
+    with this_machine(sandbox) as machine:
         from autograde.audit.answers import AnswersError
         from autograde.audit.report import details, table
         from autograde.course import CourseError, find_course
@@ -57,7 +46,7 @@ def audit(
         with told(CourseError, AnswersError, LimitError):
             here = find_course(course)
             done = [
-                _audit_one(here, name, answers or here.root / ANSWERS, warm, jobs or cores(), sample, seeds)
+                _audit_one(here, name, answers or here.root / ANSWERS, machine, jobs, sample, seeds)
                 for name in assignments or here.assignments()
             ]
     console.print(table(done))
@@ -70,14 +59,12 @@ def audit(
     raise typer.Exit(1 if any(one.problems or one.kill_rate < kill_rate for one in done) else 0)
 
 
-def _audit_one(here, assignment: str, answers: Path, warm, jobs: int, sample: int | None, seeds: int):
+def _audit_one(here, assignment: str, answers: Path, machine, jobs: int | None, sample: int | None, seeds: int):
     from autograde.audit.trial import audit_assignment
     from autograde.limits import limits_for
-    from autograde.runs import Way
 
-    limits = limits_for(assignment, here.config)
-    way = Way(warm.sandbox, limits, jobs, threads=max(1, cores() // jobs))
-    trial, wrong = audit_assignment(here, assignment, answers / f"{assignment}.py", warm, way, sample, seeds)
+    way = the_way(machine, limits_for(assignment, here.config), jobs)
+    trial, wrong = audit_assignment(here, assignment, answers / f"{assignment}.py", machine, way, sample, seeds)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(assignment, total=trial.steps(wrong))
         return trial.run(wrong, lambda: progress.advance(task))

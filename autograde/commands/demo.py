@@ -3,7 +3,16 @@
 import tempfile
 from pathlib import Path
 
-from autograde.commands.shared import ClassroomOption, CourseOption, JobsOption, SandboxOption, Wall, console, told
+from autograde.commands.shared import (
+    ClassroomOption,
+    CourseOption,
+    JobsOption,
+    SandboxOption,
+    Wall,
+    console,
+    this_machine,
+    told,
+)
 
 
 def demo(
@@ -14,12 +23,8 @@ def demo(
 ) -> None:
     """Make 24 submissions, right and wrong and broken ones, and grade them into a gradebook of their own."""
     from autograde.commands.grade import grade_class, the_way
-    from autograde.engine.processes import WarmParent
-    from autograde.engine.sandbox import NoSandboxError, choose_sandbox
-    from autograde.execution import EngineError
 
-    with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(sandbox.value)) as warm:
-        # Only now what takes seconds to import: the warm parent imports at the same time.
+    with this_machine(sandbox) as machine:
         from autograde.course import CourseError, find_course
         from autograde.democlass import ASSIGNMENT, LIMITS, hand_in
         from autograde.release import register
@@ -31,5 +36,5 @@ def demo(
             register(here, ASSIGNMENT)
             students = hand_in(here)
             console.print(f"{len(students)} submissions of {ASSIGNMENT} in {folder}", highlight=False, soft_wrap=True)
-            grade_class(here, ASSIGNMENT, students, the_way(warm.sandbox, LIMITS, jobs), warm)
+            grade_class(here, ASSIGNMENT, students, the_way(machine, LIMITS, jobs), machine)
     console.print(f"To look around: AUTOGRADE_CLASSROOM={folder} make lab", highlight=False, soft_wrap=True)

@@ -1,9 +1,11 @@
 """`autograde grade`: grade what a class handed in."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +18,13 @@ from autograde.commands.shared import (
     Steps,
     Wall,
     console,
-    cores,
     errors,
+    this_machine,
     told,
 )
+
+if TYPE_CHECKING:  # its imports take a second, which the warm parent uses
+    from autograde.runs import Place
 
 
 def grade(
@@ -43,6 +48,15 @@ def grade(
         bool, typer.Option("--diff", help="Show whose scores would move, and why; enter nothing in the gradebook.")
     ] = False,
     feedback: Annotated[bool, typer.Option(help="Write the pages that go back to students.")] = True,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            help="Run on the workers of the Dask scheduler at this address; see `autograde worker`.",
+            metavar="ADDRESS",
+            show_default=False,
+        ),
+    ] = None,
     course: CourseOption = None,
     classroom: ClassroomOption = None,
 ) -> None:
@@ -51,14 +65,9 @@ def grade(
     Exit code 0: every submission has a score (0 with a reason, where it could not be run); 1: the harness failed on
     one, which can be graded again; 2: nothing was graded.
     """
-    from autograde.engine.processes import WarmParent
-    from autograde.engine.sandbox import NoSandboxError, choose_sandbox
-    from autograde.execution import EngineError
-
     wish = Wish(assignment, student or [], jobs, cell_seconds, proof, again, diff, feedback)
-    with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(sandbox.value)) as warm:
-        # Only now what takes seconds to import: the warm parent imports at the same time.
-        failed = _grade(wish, course, classroom, warm)
+    with _place(sandbox, scheduler) as place:
+        failed = _grade(wish, course, classroom, place)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -76,7 +85,23 @@ class Wish:
     feedback: bool
 
 
-def _grade(wish: Wish, course: Path | None, classroom: Path | None, warm) -> bool:
+@contextlib.contextmanager
+def _place(wall: Wall, scheduler: str | None) -> "Iterator[Place]":
+    """This machine, or the cluster of the scheduler at this address."""
+    if scheduler:
+        from autograde.cluster import Cluster, ClusterError
+
+        with told(ClusterError), Cluster(scheduler, jailed=wall is Wall.NAMESPACES) as cluster:
+            console.print(f"{cluster.room} workers at {scheduler}", highlight=False, markup=False)
+            for line in cluster.refused:
+                errors.print(line, markup=False, highlight=False)
+            yield cluster
+        return
+    with this_machine(wall) as machine:
+        yield machine
+
+
+def _grade(wish: Wish, course: Path | None, classroom: Path | None, place: "Place") -> bool:
     from autograde.course import CourseError, find_course
     from autograde.limits import LimitError, limits_for
     from autograde.storage import StorageError, refusals_told
@@ -86,7 +111,7 @@ def _grade(wish: Wish, course: Path | None, classroom: Path | None, warm) -> boo
         here.require(wish.assignment)
         for path in here.misplaced():
             errors.print(f"{path} lies in no assignment's folder, so it is not graded.", markup=False, highlight=False)
-        if not warm.sandbox.jailed:
+        if not place.sandbox.jailed:
             errors.print("Students' code runs unlocked: it can read and change what you can.", highlight=False)
         students = wish.students or here.students(wish.assignment)
         if not students:
@@ -94,12 +119,12 @@ def _grade(wish: Wish, course: Path | None, classroom: Path | None, warm) -> boo
         limits = limits_for(wish.assignment, here.config)
         if wish.cell_seconds:
             limits = dataclasses.replace(limits, cell_seconds=wish.cell_seconds)
-        way = the_way(warm.sandbox, limits, wish.jobs, wish.proof)
+        way = the_way(place, limits, wish.jobs, wish.proof)
         _tell_source_changes(here, wish.assignment)
         if wish.diff:
-            _compare(here, wish.assignment, students, way, warm)
+            _compare(here, wish.assignment, students, way, place)
             return False
-        return grade_class(here, wish.assignment, students, way, warm, wish.feedback, wish.again)
+        return grade_class(here, wish.assignment, students, way, place, wish.feedback, wish.again)
 
 
 def _tell_source_changes(here, assignment: str) -> None:
@@ -116,27 +141,27 @@ def _tell_source_changes(here, assignment: str) -> None:
         console.print(difference, highlight=False, markup=False)
 
 
-def _compare(here, assignment: str, students: list[str], way, warm) -> None:
+def _compare(here, assignment: str, students: list[str], way, place: "Place") -> None:
     from autograde.compare import moves
     from autograde.report import moves_table
 
     with Steps("comparing", len(students)) as progress:
-        found = moves(here, assignment, students, way, lambda one: progress.tell(one.student), warm)
+        found = moves(here, assignment, students, way, lambda one: progress.tell(one.student), place)
     console.print(moves_table(assignment, found))
     moved = sum(bool(one.cells) for one in found)
     console.print(f"{moved} of {len(students)} would have other test scores; nothing was entered.", highlight=False)
 
 
-def the_way(sandbox, limits, jobs: int | None, proof: bool = True):
-    """How to grade, with as many threads for each job as the cores allow."""
+def the_way(place: "Place", limits, jobs: int | None, proof: bool = True):
+    """How to grade, with as many jobs as the place has room for, and as many threads for each as its cores allow."""
     from autograde.runs import Way
 
-    jobs = jobs or cores()
-    return Way(sandbox, limits, jobs, threads=max(1, cores() // jobs), proof=proof)
+    jobs = jobs or place.room
+    return Way(place.sandbox, limits, jobs, threads=max(1, place.room // jobs), proof=proof)
 
 
 def grade_class(
-    here, assignment: str, students: list[str], way, warm, feedback: bool = True, again: bool = False
+    here, assignment: str, students: list[str], way, place: "Place", feedback: bool = True, again: bool = False
 ) -> bool:
     """Grade, show progress, then the table and where everything lies; whether the harness failed on any."""
     from autograde.feedback import has_feedback
@@ -146,7 +171,7 @@ def grade_class(
 
     with Steps("grading", len(students)) as progress:
         graded = run_grade(
-            here, assignment, students, way, lambda one: progress.tell(one.student, _score(one)), warm, again
+            here, assignment, students, way, lambda one: progress.tell(one.student, _score(one)), place, again
         )
     console.print(class_table(assignment, graded))
     console.print(summary(graded), highlight=False)

@@ -2,15 +2,17 @@
 
 import contextlib
 import enum
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from autograde.runs import ThisMachine
 
 console = Console()
 errors = Console(stderr=True)
@@ -48,13 +50,6 @@ SandboxOption = Annotated[
 ]
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 @contextlib.contextmanager
 def told(*kinds: type[Exception]) -> Iterator[None]:
     """Print an expected error as a sentence and exit with 2; a traceback would hide it."""
@@ -63,6 +58,20 @@ def told(*kinds: type[Exception]) -> Iterator[None]:
     except kinds as error:
         errors.print(f"[red]autograde:[/] {escape(str(error))}")
         raise typer.Exit(2) from error
+
+
+@contextlib.contextmanager
+def this_machine(wall: Wall) -> "Iterator[ThisMachine]":
+    """This machine as a place to run notebooks; tells where it cannot be."""
+    from autograde.engine.processes import WarmParent
+    from autograde.engine.sandbox import NoSandboxError, choose_sandbox
+    from autograde.execution import EngineError
+
+    with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(wall.value)) as warm:
+        # Only now what takes seconds to import: the warm parent imports at the same time.
+        from autograde.runs import ThisMachine
+
+        yield ThisMachine(warm)
 
 
 class Steps:

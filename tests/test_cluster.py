@@ -1,0 +1,263 @@
+"""A cluster grades to the same gradebook as one machine; workers may be lost, and weak ones get nothing."""
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import BIN, WIDE, Course, autograde, cell_of, wall
+from distributed import Client
+from test_journal import rows
+
+from autograde import parcel
+from autograde.cluster import Cluster, ClusterError
+from autograde.engine.sandbox import Sandbox
+from autograde.execution import Execution
+from autograde.limits import Limits
+from autograde.reasons import Reason
+from autograde.release import masters
+from autograde.runs import Plan, Way
+from autograde.station import Promise
+from autograde.submissions import Submission
+
+SECONDS_TO_START = 120
+WAITS = "def double(numbers):\n    import time\n    time.sleep(1)\n    return 2 * numbers"
+KILLS_ITS_WORKER = """\
+def double(numbers):
+    import os, signal
+    warm = int(open("/proc/self/stat").read().split()[3])
+    worker = int(open(f"/proc/{warm}/stat").read().split()[3])
+    os.kill(worker, signal.SIGKILL)"""
+
+
+class Running:
+    """A scheduler and its workers, each a process of its own with a log."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.programs: list[subprocess.Popen] = []
+        self._logs = (folder / f"{number}.log" for number in itertools.count())
+        where = folder / "scheduler.json"
+        self.start(
+            "dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", where
+        )
+        self.wait_for(where.exists)
+        with Client(scheduler_file=where, set_as_default=False) as client:
+            self.address = client.scheduler.address
+
+    def start(self, *command: str | Path, log: Path | None = None) -> subprocess.Popen:
+        with open(log or next(self._logs), "w", encoding="utf-8") as file:
+            program = subprocess.Popen(
+                [BIN / command[0], *map(str, command[1:])],
+                env={**os.environ, **WIDE, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.programs.append(program)
+        return program
+
+    def add_worker(self, *options: str) -> subprocess.Popen:
+        """A machine that runs one submission at a time; returns when it has joined."""
+        log = next(self._logs)
+        program = self.start("autograde", "worker", self.address, "--jobs", "1", *options, log=log)
+        self.wait_for(lambda: "at a time" in log.read_text() or program.poll() is not None)
+        assert program.poll() is None, log.read_text()
+        return program
+
+    def wait_for(self, condition) -> None:
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not condition():
+            said = "\n".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
+
+    def worker_pids(self) -> list[int]:
+        with Client(self.address, set_as_default=False) as client:
+            return list(client.run(os.getpid).values())
+
+    def close(self) -> None:
+        for program in reversed(self.programs):
+            program.terminate()
+        for program in self.programs:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(20)
+            program.kill()
+
+
+@contextlib.contextmanager
+def running(folder):
+    cluster = Running(folder)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("cluster")) as cluster:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda _: cluster.add_worker(*wall()), range(2)))
+        yield cluster
+
+
+def hand_in_class(course):
+    """Right, wrong, crashing, endless, unreadable and missing; files beside notebooks, and far too many of them."""
+    solved = course.solved()
+    course.hand_in("right", solved)
+    course.hand_in("with-files", solved)
+    (course.submitted("with-files") / "data").mkdir()
+    (course.submitted("with-files") / "data" / "half \udc80 a name.txt").write_text("11")
+    course.hand_in("too-much", solved)
+    with open(course.submitted("too-much") / "big", "wb") as file:
+        file.truncate(Limits().most_beside + 1)
+    cell_of(solved, "double").source = "def double(numbers):\n    return abs(2 * numbers)"
+    cell_of(solved, "words").source = "half a \ud800 character"
+    course.hand_in("half", solved)
+    cell_of(solved, "double").source = "def double(numbers):\n    while True: pass"
+    course.hand_in("endless", solved)
+    cell_of(solved, "double").source = "def double(numbers):\n    import os\n    os._exit(1)"
+    course.hand_in("crash", solved)
+    course.submitted("unreadable").joinpath("tiny.ipynb").write_text("{")
+    course.submitted("missing")
+
+
+def grade(course, *options):
+    return autograde(
+        "grade", "tiny", "--course", course.root, "--no-feedback", "--cell-seconds", "5", *wall(), *options
+    )
+
+
+def table(output):
+    """The lines of the class's table, without what depends on the place."""
+    return [line for line in output.splitlines() if line.startswith("│")]
+
+
+@pytest.fixture
+def both(course, tmp_path):
+    """The same class twice."""
+    hand_in_class(course)
+    return course, Course(shutil.copytree(course.root, tmp_path / "again"))
+
+
+def test_a_cluster_grades_to_the_same_gradebook(both, two_workers):
+    here, there = both
+    alone = grade(here)
+    assert alone.exit_code == 0, alone.output
+    clustered = grade(there, "--scheduler", two_workers.address)
+    assert clustered.exit_code == 0, clustered.output
+    assert f"2 workers at {two_workers.address}" in clustered.output
+    assert rows(there) == rows(here)
+    assert len(rows(there)) == 8
+    assert table(clustered.output) == table(alone.output)
+    unchanged = grade(there, "--scheduler", two_workers.address)
+    assert "8 of them unchanged since they were graded" in unchanged.output
+
+
+def test_a_solution_that_fails_on_the_cluster_grades_nobody(course, two_workers):
+    course.hand_in("right", course.solved())
+    (course.source.parent / "offset.txt").write_text("9")
+    result = grade(course, "--scheduler", two_workers.address)
+    assert result.exit_code == 2, result.output
+    assert "does not score full marks here" in result.output
+
+
+def test_a_lost_worker_loses_nothing(course, two_workers):
+    solved = course.solved()
+    cell_of(solved, "double").source = WAITS
+    for name in ("ada", "bob", "cyd", "dan", "eve", "fay"):
+        course.hand_in(name, solved)
+    before = two_workers.worker_pids()
+    assert len(before) == 2
+    with ThreadPoolExecutor() as pool:
+        result = pool.submit(grade, course, "--no-proof", "--scheduler", two_workers.address)
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not list(course.classroom.glob("autograded/*/tiny/*.ipynb")) and not result.done():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(before[0], signal.SIGKILL)
+        result = result.result()
+    assert result.exit_code == 0, result.output
+    assert result.output.count("6 / 8") >= 6
+    assert {sum(mark[1] for mark in marks if mark[1]) for _, _, marks, _ in rows(course).values()} == {6}
+    two_workers.wait_for(lambda: len(two_workers.worker_pids()) == 2)
+    assert before[0] not in two_workers.worker_pids()
+
+
+def test_a_weaker_worker_is_refused_and_a_killer_is_given_up_after_two(course, tmp_path):
+    solved = course.solved()
+    course.hand_in("honest", solved)
+    cell_of(solved, "double").source = KILLS_ITS_WORKER
+    course.hand_in("killer", solved)
+    with running(tmp_path) as cluster:
+        cluster.add_worker("--sandbox", "none")
+        refused = autograde("grade", "tiny", "--course", course.root, "--scheduler", cluster.address)
+        assert refused.exit_code == 2, refused.output
+        assert "locks students' code up not at all, asked is in namespaces" in refused.output
+        assert not (course.classroom / "gradebook.db").exists()
+
+        options = ("--no-proof", "--no-feedback", "--sandbox", "none", "--scheduler", cluster.address)
+        first = cluster.worker_pids()
+        result = autograde("grade", "tiny", "--course", course.root, *options)
+        assert result.exit_code == 1, result.output
+        assert "2 workers were lost while they ran this submission" in " ".join(result.output.split())
+        assert list(rows(course)) == ["honest"]
+        cluster.wait_for(lambda: len(cluster.worker_pids()) == 1)
+        assert cluster.worker_pids() != first
+
+
+def test_a_worker_with_other_packages_is_refused(two_workers):
+    with Cluster(two_workers.address, jailed=not wall()) as cluster:
+        assert cluster.refused == []
+        other = Promise("far", cluster.sandbox.jailed, "0" * 64)
+        assert cluster._refusal(other).startswith("far has another version of autograde, Python or a package")
+        assert "no module" in cluster._refusal(ModuleNotFoundError("no module"))
+
+
+def test_no_scheduler_is_told(course, monkeypatch):
+    monkeypatch.setattr("autograde.cluster.CONNECT_SECONDS", 1)
+    course.hand_in("right", course.solved())
+    result = grade(course, "--scheduler", "tcp://127.0.0.1:9")
+    assert result.exit_code == 2, result.output
+    assert "No scheduler answers at tcp://127.0.0.1:9" in result.output
+    with pytest.raises(ClusterError, match="No scheduler answers at nonsense"):
+        Cluster("nonsense://", jailed=True)
+
+
+def test_a_worker_says_what_its_machine_promises():
+    result = autograde("worker")
+    assert "network namespace" in result.output
+    assert result.exit_code == (2 if wall() else 0)
+
+
+def test_what_travels_arrives_as_it_left(course, tmp_path):
+    hand_in_class(course)
+    from autograde.course import find_course
+    from autograde.submissions import read_submission
+
+    here = find_course(course.root, None)
+    way = Way(Sandbox(jailed=False), Limits(cell_seconds=7), jobs=3, threads=2, seed=5)
+    plan = Plan(here.source("tiny"), masters(here, "tiny"), way)
+    arrived, modules = parcel.unpack_plan(parcel.pack_plan(plan), way.sandbox, tmp_path / "plan")
+    assert arrived.masters == plan.masters
+    assert (arrived.way.limits, arrived.way.threads, arrived.way.seed) == (way.limits, 2, 5)
+    assert (tmp_path / "plan" / "offset.txt").read_text() == "10"
+    assert "numpy" in modules
+    for student in ("right", "with-files", "half", "unreadable", "missing"):
+        sent = read_submission(here, "tiny", student, ["tiny"])
+        folder = tmp_path / student
+        got = parcel.unpack_submission(parcel.pack_submission(sent, 1000), folder)
+        assert isinstance(got, Submission)
+        assert got.notebooks == sent.notebooks
+        beside = [path for path in sent.folder.rglob("*") if path.is_file() and path.suffix != ".ipynb"]
+        assert [(folder / path.relative_to(sent.folder)).read_text() for path in beside] == ["11"] * len(beside)
+    notes = [Reason("crashed", "It ended.", lost=True)]
+    ran = {"tiny": Execution(plan.masters["tiny"].notebook, notes)}
+    assert parcel.unpack_executions(parcel.pack_executions(ran)) == ran
