@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import tempfile
 from typing import Annotated
 
 import typer
@@ -37,7 +38,8 @@ def worker(
         choose_sandbox(sandbox.value)
     console.print(f"engine {engine_version()[:16]}; the coordinator's must be the same", highlight=False)
     if scheduler:
-        asyncio.run(_serve(scheduler, jobs or cores(), sandbox, host))
+        with tempfile.TemporaryDirectory(prefix="autograde-worker-") as folder:
+            asyncio.run(_serve(scheduler, jobs or cores(), sandbox, host, folder))
 
 
 def _tell_promise() -> None:
@@ -53,7 +55,7 @@ def _tell_promise() -> None:
         console.print(f"{field.name.replace('_', ' '):18} {kept}", highlight=False, markup=False)
 
 
-async def _serve(scheduler: str, jobs: int, wall: Wall, host: str | None) -> None:
+async def _serve(scheduler: str, jobs: int, wall: Wall, host: str | None, folder: str) -> None:
     """A worker process for each job, started again when it is lost, until a signal or the scheduler ends them."""
     from distributed import Nanny
 
@@ -67,6 +69,7 @@ async def _serve(scheduler: str, jobs: int, wall: Wall, host: str | None) -> Non
             scheduler,
             nthreads=1,
             host=host,
+            local_directory=folder,
             preload=["autograde.station"],
             env={SANDBOX: wall.value},
             memory_limit=None,  # students' processes have limits of their own; what the worker itself holds is little

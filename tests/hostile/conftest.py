@@ -1,4 +1,7 @@
-"""The class is graded once, by the real pipeline in the real sandbox; every test then looks at its own student."""
+"""The class is graded once, by the real pipeline in the real sandbox; every test then looks at its own student.
+
+With AUTOGRADE_HOSTILE_WORKERS=2 it is graded on a Dask cluster of two workers instead of in this process.
+"""
 
 import contextlib
 import hashlib
@@ -13,8 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from clusters import running
 from nbgrader.api import Gradebook
 
+from autograde.cluster import Cluster
 from autograde.course import Course
 from autograde.engine import session
 from autograde.engine.sandbox import NoSandboxError, choose_sandbox
@@ -151,7 +156,7 @@ def places(outside) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def graduated(request, sandbox, outside, places) -> Graduated:
+def graduated(request, sandbox, outside, places, tmp_path_factory) -> Graduated:
     """Every case of the modules that are tested in this run, and the honest students beside them, graded together."""
     modules = {getattr(item, "module", None) for item in request.session.items} | {test_honest}
     # Other tests may call a list CASES too.
@@ -165,8 +170,10 @@ def graduated(request, sandbox, outside, places) -> Graduated:
     before = _look(outside)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "JUDGE_EXTRA_SECONDS", 3)
-        way = Way(sandbox, LIMITS, jobs=3, threads=1)
-        graded = grade(outside.course, tiny.ASSIGNMENT, list(cases), way, tell=lambda one: None)
+        workers = int(os.environ.get("AUTOGRADE_HOSTILE_WORKERS", "0"))
+        way = Way(sandbox, LIMITS, jobs=workers or 3, threads=1)
+        with _place(workers, tmp_path_factory) as place:
+            graded = grade(outside.course, tiny.ASSIGNMENT, list(cases), way, lambda one: None, place)
     results = {one.student: Result(cases[one.student], one, outside.course) for one in graded}
     leftovers = sorted(os.listdir(tempfile.gettempdir()))
     return Graduated(outside, results, before, _look(outside), leftovers, list(outside.knocks))
@@ -188,6 +195,18 @@ def feedback(graduated, outside):
         return (outside.course.feedback(tiny.ASSIGNMENT, case.name) / "tiny.html").read_text(encoding="utf-8")
 
     return page
+
+
+@contextlib.contextmanager
+def _place(workers: int, tmp_path_factory) -> Iterator[Cluster | None]:
+    """A cluster of so many workers, or None for this machine."""
+    if not workers:
+        yield None
+        return
+    with running(tmp_path_factory.mktemp("cluster")) as cluster:
+        for _ in range(workers):
+            cluster.add_worker()
+        yield Cluster(cluster.address, jailed=True)
 
 
 def _look(outside: Outside) -> dict[str, object]:
