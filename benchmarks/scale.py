@@ -3,6 +3,7 @@
 Run it with `python benchmarks/scale.py`; what the columns mean is in README.md beside this file.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -110,7 +111,7 @@ def _measure(where: str, jobs: int, size: int) -> Row:
         begin = time.perf_counter()
         gradebook.export(course)
         export_seconds = time.perf_counter() - begin
-        steps = [after - before for before, after in zip(moments[1:], moments[2:], strict=False)]
+        steps = [after - before for before, after in itertools.pairwise(moments[1:])]
         length = max(1, len(steps) // PIECES)
         pieces = [statistics.mean(steps[i : i + length]) for i in range(0, len(steps) - length + 1, length)]
         database = Path(course.database.removeprefix("sqlite:///")).stat().st_size / 2**20
