@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from autograde.commands import audit, check, demo, feedback, grade, release, worker
+from autograde.commands import audit, check, demo, feedback, grade, release, report, worker
 
 app = typer.Typer(
     help="Release assignments, check a notebook before handing it in, grade a class.",
@@ -21,6 +21,7 @@ app.command("release")(release.release)
 app.command("check")(check.check)
 app.command("grade")(grade.grade)
 app.command("feedback")(feedback.feedback)
+app.command("report")(report.report)
 app.command("demo")(demo.demo)
 app.command("audit")(audit.audit)
 app.command("worker")(worker.worker)

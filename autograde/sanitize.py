@@ -12,6 +12,8 @@ from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+from autograde.testing import RESULT
+
 LONGEST_MARKUP = 50_000
 """Characters of HTML or Markdown, without embedded pictures, that are rendered; more is shown as plain text."""
 
@@ -109,8 +111,10 @@ def _clean_data(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Sizes and text alternatives of pictures; templates write the rest into attributes as it is."""
+    """Sizes and text alternatives of pictures, and results; templates write the rest into attributes as it is."""
     clean = {}
+    if isinstance(found := metadata.get(RESULT), dict):
+        clean[RESULT] = {name: number for name, number in found.items() if type(number) in (int, float)}
     for mime, details in metadata.items():
         if mime in SAFE_AS_IT_IS and isinstance(details, dict):
             sizes = {name: details[name] for name in ("width", "height") if type(details.get(name)) in (int, float)}

@@ -1,4 +1,4 @@
-"""What a test cell imports: `observe`, `part` and `total`.
+"""What a test cell imports: `observe`, `part` and `total`, and `result` for numbers that are to be compared.
 
 A test cell reads the same in a student's JupyterLab and in grading:
 
@@ -30,6 +30,9 @@ from autograde.plain import plain
 
 SEED = 20260
 """Seeds random, numpy and torch before each observed call, so that a verdict repeats wherever it is given."""
+
+RESULT = "autograde_result"
+"""Where an output's metadata holds what `result` was told."""
 
 _Observed = TypeVar("_Observed", bound=Callable[..., Any])
 
@@ -95,6 +98,21 @@ def total() -> float:
     return _scores.close_cell()
 
 
+def result(**numbers: float) -> None:
+    """Show numbers of the submission, such as `accuracy=0.87`, and give them to `autograde report`.
+
+    They are worth no points. What a student's own code shows in this way is not taken for a result.
+    """
+    numbers = {name: float(number) for name, number in numbers.items()}
+    text = ", ".join(f"{name} {number:g}" for name, number in numbers.items())
+    if _shell():
+        from IPython.display import display
+
+        display({"text/plain": text}, raw=True, metadata={RESULT: numbers})
+    else:
+        print(text)
+
+
 def explain(error: BaseException, trace: TracebackType | None) -> str:
     """Say in a student's terms what went wrong and what to do about it."""
     try:
@@ -147,9 +165,14 @@ _scores = _Scores()
 
 
 def _execution_count() -> int | None:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = _shell()
     return shell.execution_count if shell else None
+
+
+def _shell() -> Any:
+    """The IPython shell that the cell runs in; None in plain Python."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
 
 
 def _failing_line(trace: TracebackType | None) -> str:

@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograde.engine.wire import ProtocolError
+from autograde.testing import RESULT
 
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _SHOWN = {"stream", "display_data"}
@@ -31,8 +32,9 @@ class Outputs:
     def add(self, packed: bytes, only_shown: bool = False) -> None:
         """Take an output as a process sent it, as JSON.
 
-        `only_shown` refuses results and errors: what a student's code prints while a test looks at it may be shown, but
-        must not look like what the test found. Raises `ProtocolError` for anything that is no output.
+        `only_shown` refuses verdicts, errors and numbers for the report: what a student's code prints while a test
+        looks at it may be shown, but must not look like what the test found. Raises `ProtocolError` for anything that
+        is no output.
         """
         if len(packed) > self.most_bytes:  # before it is opened: what is opened takes more memory
             self._cut_off()
@@ -53,7 +55,10 @@ class Outputs:
             self._verdicts += 1
             raw = _shortened(raw)
         self._size += len(packed)
-        self._place(_checked(raw), raw)
+        output = _checked(raw)
+        if only_shown and RESULT in output.get("metadata", {}):
+            del output.metadata[RESULT]
+        self._place(output, raw)
 
     def _place(self, output: NotebookNode, raw: dict[str, Any]) -> None:
         last = self.collected[-1] if self.collected else None
