@@ -1,6 +1,7 @@
 """The audit finds what is wrong with an assignment's tests: each fault below is put into a small course and found."""
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -94,12 +95,14 @@ def test_answers_are_read_with_what_they_need(tmp_path):
     path.write_text(
         "# %% wrong [f] too small\n# tells: too small\nx = 1\n\n# %% and [g]\ny = 2\n"
         "# %% right [g] by hand\ny = 3\n# %% equivalent [f] never read\n# 1 → 2\n# 1 → 0\n"
+        "# %% open [g] many are right\n"
     )
     answers = read_answers(path, {"f", "g"})
     (wrong,), (right,) = answers.wrong, answers.right
     assert (wrong.title, wrong.tells, wrong.cells) == ("too small", "too small", {"f": "x = 1", "g": "y = 2"})
     assert (right.title, right.cells) == ("by hand", {"g": "y = 3"})
     assert [(one.cell, one.before, one.after) for one in answers.equivalent] == [("f", "1", "2"), ("f", "1", "0")]
+    assert answers.open == {"g": "many are right"}
     assert read_answers(tmp_path / "none.py", {"f"}).wrong == []
 
 
@@ -246,6 +249,15 @@ def test_a_listed_equivalent_that_no_longer_exists_is_a_problem(course):
     result = run(course, "--sample", "0")
     assert "No mutant double: 5 → 6, which is listed as equivalent" in result.output
     assert result.exit_code == 1
+
+
+def test_an_open_cell_is_not_mutated(course):
+    everything = run(course, "--seeds", "1").output
+    write_answers(course, "# %% open [double] any number will do\n")
+    result = run(course, "--seeds", "1").output
+    assert "double is not mutated: any number will do" in result
+    tried = [int(re.search(r"\d+ of (\d+) \(", output)[1]) for output in (everything, result)]
+    assert 0 < tried[1] < tried[0]
 
 
 def test_what_cannot_be_audited_is_told_in_a_sentence(course):

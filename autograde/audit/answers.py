@@ -13,9 +13,12 @@ They lie in `audit/<assignment>.py` beside the folder of sources, or where `c.Au
     # %% equivalent [correlate-loops] the array is filled before it is read
     # np.zeros → np.empty
 
+    # %% open [network] whatever reaches the accuracy is right
+
 A section's code runs after the solution in the cell named in brackets, so it holds only what differs. `# %% and
 [other-cell]` adds a second cell to the answer before it. Of a wrong answer, `tells` is a part of what a failing test
-has to say. Of an equivalent mutant, the line repeats the change as the audit prints it.
+has to say. Of an equivalent mutant, the line repeats the change as the audit prints it. An open cell has many right answers, and a
+change may make one of another, so it is not mutated; its wrong answers are written by hand.
 """
 
 import re
@@ -23,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HEADER = re.compile(r"# %% (?P<kind>\w+) \[(?P<cell>[^\]]+)\] ?(?P<title>.*)")
-KINDS = ("wrong", "right", "equivalent", "and")
+KINDS = ("wrong", "right", "equivalent", "open", "and")
 ARROW = "→"
 
 
@@ -57,6 +60,8 @@ class Answers:
     wrong: list[Answer] = field(default_factory=list)
     right: list[Answer] = field(default_factory=list)
     equivalent: list[Equivalent] = field(default_factory=list)
+    open: dict[str, str] = field(default_factory=dict)
+    """Cells that are not mutated, and why."""
 
 
 def read_answers(path: Path, known: set[str]) -> Answers:
@@ -81,6 +86,9 @@ def read_answers(path: Path, known: set[str]) -> Answers:
         if not title and kind != "and":
             raise AnswersError(f"{where}: say after the brackets what kind of answer it is")
         body = lines[start + 1 : end]
+        if kind == "open":
+            answers.open[cell] = title
+            continue
         if kind == "equivalent":
             answers.equivalent += _equivalents(body, cell, title, where)
             continue

@@ -88,11 +88,13 @@ class Trial:
         every = [
             mutant
             for name, cell in self._fillable().items()
+            if name not in self.answers.open
             for mutant in mutants(name, cell.source, solution_lines(cell.source))
         ]
         wanted = [one for one in every if (one.cell, one.before, one.after) not in known]
         self.audit.equivalent = len(every) - len(wanted)
         unknown = known - {(one.cell, one.before, one.after) for one in every}
+        self.audit.remarks += [f"{cell} is not mutated: {reason}" for cell, reason in self.answers.open.items()]
         self.audit.problems += [
             f"No mutant {cell}: {before} → {after}, which is listed as equivalent" for cell, before, after in unknown
         ]
