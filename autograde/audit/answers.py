@@ -17,8 +17,8 @@ They lie in `audit/<assignment>.py` beside the folder of sources, or where `c.Au
 
 A section's code runs after the solution in the cell named in brackets, so it holds only what differs. `# %% and
 [other-cell]` adds a second cell to the answer before it. Of a wrong answer, `tells` is a part of what a failing test
-has to say. Of an equivalent mutant, the line repeats the change as the audit prints it. An open cell has many right answers, and a
-change may make one of another, so it is not mutated; its wrong answers are written by hand.
+has to say. Of an equivalent mutant, the line repeats the change as the audit prints it. An open cell has many right
+answers, and a change may make one of another, so it is not mutated; its wrong answers are written by hand.
 """
 
 import re
