@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from clusters import SECONDS_TO_START, running
+from clusters import SECONDS_TO_START, hosts, running
 from conftest import Course, autograde, cell_of, wall
 from test_journal import rows
 
@@ -142,6 +142,24 @@ def test_a_weaker_worker_is_refused_and_a_killer_is_given_up_after_two(course, t
         assert list(rows(course)) == ["honest"]
         cluster.wait_for(lambda: len(cluster.worker_pids()) == 1)
         assert cluster.worker_pids() != first
+
+
+def test_two_hosts_grade_to_the_same_gradebook(both, tmp_path):
+    """Two network namespaces, each with a worker that reaches the scheduler over a network only."""
+    here, there = both
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with hosts(2) as (address, names), running(folder, address) as cluster:
+        with ThreadPoolExecutor() as pool:
+            for done in [
+                pool.submit(cluster.add_worker, "--host", own, *wall(), host=name) for name, own in names.items()
+            ]:
+                done.result()
+        clustered = grade(there, "--scheduler", cluster.address)
+        assert clustered.exit_code == 0, clustered.output
+        assert "2 workers at tcp://10.77.0.1" in clustered.output
+    assert grade(here).exit_code == 0
+    assert rows(there) == rows(here)
 
 
 def test_a_worker_with_other_packages_is_refused(two_workers):

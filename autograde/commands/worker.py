@@ -13,6 +13,10 @@ SECONDS_WITHOUT_SCHEDULER = 60
 """How long a worker looks for its scheduler before it ends."""
 
 
+class WorkerError(Exception):
+    """A worker could not be started; the message says why."""
+
+
 def worker(
     scheduler: Annotated[
         str,
@@ -38,7 +42,7 @@ def worker(
         choose_sandbox(sandbox.value)
     console.print(f"engine {engine_version()[:16]}; the coordinator's must be the same", highlight=False)
     if scheduler:
-        with tempfile.TemporaryDirectory(prefix="autograde-worker-") as folder:
+        with told(WorkerError), tempfile.TemporaryDirectory(prefix="autograde-worker-") as folder:
             asyncio.run(_serve(scheduler, jobs or cores(), sandbox, host, folder))
 
 
@@ -78,7 +82,11 @@ async def _serve(scheduler: str, jobs: int, wall: Wall, host: str | None, folder
         for _ in range(jobs)
     ]
     try:
-        await asyncio.gather(*nannies)
+        try:
+            await asyncio.gather(*nannies)
+        except (RuntimeError, OSError) as error:
+            cause = error.__cause__ or error
+            raise WorkerError(f"No worker for {scheduler} could be started: {cause}.") from error
         console.print(f"{jobs} submissions at a time for {scheduler}; Ctrl-C ends it.", highlight=False)
         finished = [asyncio.ensure_future(nanny.finished()) for nanny in nannies]
         await asyncio.wait([asyncio.ensure_future(end.wait()), *finished], return_when=asyncio.FIRST_COMPLETED)
