@@ -39,6 +39,14 @@ def test_weights_in_the_cache_are_used(cache, state):
     assert not model.training
 
 
+def test_the_cache_alone_never_downloads(cache, state, monkeypatch):
+    monkeypatch.setenv("CNNLAB_DOWNLOAD", "1")
+    assert imagenet.cached_weights(WEIGHTS) is None
+    torch.save(state, cache / FILE)
+    found = imagenet.cached_weights(WEIGHTS)
+    assert all(torch.equal(found[name], value) for name, value in state.items())
+
+
 def test_without_them_it_says_what_is_missing_and_how_to_get_it(capsys):
     assert imagenet.load(squeezenet1_1, WEIGHTS) is None
     said = capsys.readouterr().out

@@ -1,13 +1,21 @@
-"""cnnlab.transfer: what each way trains and leaves alone, what is kept in a file, and the file that is committed."""
+"""cnnlab.transfer: what each way trains and leaves alone, what is kept in a file, and the file that is committed.
+
+And lecture 9's cell on ImageNet weights, which is skipped without them, with weights in PyTorch's cache.
+"""
 
 import copy
 
+import nbformat
 import pytest
 import torch
-from cnnlab import transfer
+from cnnlab import data, records, training, transfer
+from cnnlab.data import ImageSet
+from cnnlab.experiments import few_shot, transfer_cifar10
 from cnnlab.transfer import WAYS, BlockNet, Pretrained
+from conftest import CHECKOUT
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision import models
 
 RATES = {"steps": 3, "batch_size": 4, "head_rate": 0.1, "body_rate": 0.01, "seed": 0}
 
@@ -153,3 +161,82 @@ def test_transforms_normalise_each_channel(pretrained):
     expected = torch.tensor([0.0, -0.8, -3.2]).view(3, 1, 1).expand(2, 3, 4, 4)
     torch.testing.assert_close(kept.transforms(images), expected)
     torch.testing.assert_close(kept.transforms(images[0]), expected[0])
+
+
+def test_the_committed_network_is_the_record_s():
+    """The first pair's pretraining of the record, in a file that is small enough to be committed."""
+    pictures = data.photopatches10()
+    network = transfer.load()
+    assert network.classes == pictures.classes[2:]
+    assert transfer.EIGHT_CLASSES.stat().st_size < 2_000_000
+    others = data.subset(pictures, network.classes)
+    test_part = TensorDataset(network.transforms(others.test_images), others.test_labels)
+    _, accuracy = training.validate(network.model, DataLoader(test_part, 500))
+    recorded = records.read("transfer_photopatches10").summary["astronaut and brick, pretraining"]
+    assert accuracy == pytest.approx(recorded["test_accuracy"]["mean"], abs=0.003)  # another machine may round
+
+
+def test_an_experiment_pretrains_for_each_seed_and_gives_all_ways_the_same_draws(monkeypatch):
+    images, labels = torch.randint(256, (40, 3, 32, 32), dtype=torch.uint8), torch.arange(40) % 4
+    pictures = ImageSet("noise", "here", ("airplane", "bird", "cat", "deer"), images, labels, images, labels)
+    seen = []
+    monkeypatch.setattr(few_shot.transfer, "few", lambda part, n, draw: seen.append((n, draw)) or part)
+    settings = {
+        **transfer_cifar10.SETTINGS,
+        "epochs": 1,
+        "validation": 4,
+        "draws": 2,
+        "per_class": [3, 5],
+        "transfer": {"steps": 1, "batch_size": 4, "head_rate": 0.05, "body_rate": 0.01},
+    }
+    runs = transfer_cifar10.experiment(pictures, torch.device("cpu"), [0, 1], settings)
+    once = ["pretraining", *(f"{way} {n}" for way in WAYS for n in (3, 5))]
+    assert [run.variant for run in runs] == once * 2
+    assert [run.seed for run in runs] == [0] * 7 + [1] * 7
+    assert seen == [(n, draw) for draws in ((0, 1), (2, 3)) for _ in WAYS for n in (3, 5) for draw in draws]
+    for run in runs[1:7]:
+        assert run.results["test_accuracy"] == pytest.approx(sum(run.details["test_accuracies"]) / 2)
+
+
+@pytest.fixture
+def lecture_names(tmp_path, monkeypatch):
+    """A function that executes cells of lecture 9 by id and returns the names they leave; PyTorch's cache is empty."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("CNNLAB_DOWNLOAD", raising=False)
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    notebook = nbformat.read(CHECKOUT / "lectures" / "09_transfer_learning.ipynb", as_version=4)
+    sources = {cell.id: cell.source for cell in notebook.cells}
+
+    def executed(*ids: str) -> dict:
+        names = {}
+        for cell in ids:
+            exec(compile(sources[cell], cell, "exec"), names)
+        return names
+
+    return executed
+
+
+NAMING = ("setup", "network", "pictures", "three-best", "weights", "name-pictures")
+
+
+def test_the_lecture_names_pictures_with_weights_from_the_cache(lecture_names, tmp_path, capsys):
+    weights = models.ResNet18_Weights.DEFAULT
+    trained = models.resnet18()
+    torch.save(trained.state_dict(), tmp_path / "hub" / "checkpoints" / weights.url.rpartition("/")[2])
+    names = lecture_names(*NAMING)
+    said = capsys.readouterr().out
+    assert "Skipped: VGG16_Weights.IMAGENET1K_V1" in said
+    assert "1 of 2 networks had their weights" in said
+    batch = torch.stack([weights.transforms()(photo) for photo in names["photos"].values()])
+    with torch.no_grad():
+        best = trained.eval()(batch).argmax(dim=1)
+    assert list(names["table"]["class 1"]) == [weights.meta["categories"][place] for place in best]
+    assert list(names["table"].index) == ["astronaut", "cat", "coffee", "rocket"]
+
+
+def test_the_lecture_says_what_it_skips(lecture_names, capsys):
+    assert "table" not in lecture_names("setup", "weights", "name-pictures")
+    said = capsys.readouterr().out
+    for network in ("ResNet18", "VGG16"):
+        assert f"Skipped: {network}_Weights.IMAGENET1K_V1 is not on this computer" in said
+    assert "0 of 2 networks had their weights" in said

@@ -1,18 +1,14 @@
-"""What famous networks are made of: a block drawn from its own code, and torchvision's trained weights where they are.
+"""Draw what famous networks are made of, from the code of the blocks themselves.
 
 `draw` follows a block by `torch.fx`, which records every step that its `forward` takes, so a drawing cannot say
-anything else than the code. Nothing here downloads.
+anything else than the code.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import matplotlib.pyplot as plt
-import torch
 from matplotlib.patches import FancyBboxPatch
-from torch import Tensor, fx, nn
-from torchvision.models import WeightsEnum
+from torch import fx, nn
 
 from cnnlab.plots import show
 
@@ -24,15 +20,6 @@ APART = 0.1  # inches between such an arrow that comes in at the side of a box a
 FOLLOWERS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Dropout, nn.Identity)  # share the box of the layer before them
 WORDS = {"placeholder": "input", "output": "output", "cat": "concatenate", "relu": "ReLU"}
 Point = tuple[float, float]
-
-
-def cached_weights(weights: WeightsEnum) -> dict[str, Tensor] | None:
-    """torchvision's trained weights by parameter name, if an earlier download left them in PyTorch's cache, else None.
-
-    `weights` is one of torchvision's, such as `AlexNet_Weights.IMAGENET1K_V1`.
-    """
-    path = Path(torch.hub.get_dir(), "checkpoints", Path(urlsplit(weights.url).path).name)
-    return torch.load(path, map_location="cpu", weights_only=True) if path.is_file() else None
 
 
 def draw(blocks: Mapping[str, nn.Module], *, alt: str) -> None:

@@ -8,10 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
-from cnnlab.blocks import cached_weights
+
+def cached_weights(weights: WeightsEnum) -> dict[str, Tensor] | None:
+    """torchvision's trained weights by parameter name, if an earlier download left them in PyTorch's cache, else None.
+
+    `weights` is one of torchvision's, such as `AlexNet_Weights.IMAGENET1K_V1`.
+    """
+    path = Path(torch.hub.get_dir(), "checkpoints", Path(urlsplit(weights.url).path).name)
+    return torch.load(path, map_location="cpu", weights_only=True) if path.is_file() else None
 
 
 def load(builder: Callable[[], nn.Module], weights: WeightsEnum) -> nn.Module | None:
