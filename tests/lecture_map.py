@@ -1,8 +1,7 @@
 """What lectures/README.md, the map of the course, must say of the lectures. A check yields a sentence for each fault.
 
 The map is made of tables, each under a heading of its own: the lectures; the section that introduces each name used
-in code; for each course that this one grew from, the section where each of its topics is found; and what is still to
-be written, topics and exercises, which shrinks as lectures appear.
+in code; and for each course that this one grew from, the section where each of its topics is found.
 """
 
 import re
@@ -51,7 +50,7 @@ def lectures_listed(of: Map) -> Iterator[str]:
     ]
     yield from (f"listed, but not so: {row}" for row in listed if row not in there)
     yield from (f"not listed: {row}" for row in there if row not in listed)
-    if sorted(listed) == sorted(there) != listed:
+    if sorted(listed) == sorted(there) and listed != there:
         yield "not in order"
 
 
@@ -60,36 +59,19 @@ def topics_found(of: Map) -> Iterator[str]:
     for course, rows in of.courses.items():
         for topic, number, heading in rows:
             if int(number) not in of.lectures:
-                yield f"{course}: {topic}: there is no lecture {number}; if it is to come, say so under Topics to come"
+                yield f"{course}: {topic}: there is no lecture {number}"
             elif heading not in set(of.lectures[int(number)].sections) - CLOSING:
                 yield f"{course}: {topic}: lecture {number} has no section {heading!r}"
         topics = [row[0] for row in rows]
         yield from (f"{course}: {topic}: listed twice" for topic in sorted(set(topics)) if topics.count(topic) > 1)
 
 
-def topics_to_come(of: Map) -> Iterator[str]:
-    """What is still to be written belongs to one of the courses, and to a lecture that does not exist."""
-    for course, topic, number in of.tables["Topics to come"]:
-        if sum(course in title for title in of.courses) != 1:
-            yield f"{topic}: {course!r} is not part of the title of one course"
-        if int(number) in of.lectures:
-            yield f"{course}: {topic}: lecture {number} is written: name the section, in the table of the course"
-
-
-def exercises_named(of: Map) -> Iterator[str]:
-    """An exercise that a lecture names exists or is to come; one that is to come is named and does not exist."""
-    to_come = [name.strip("`") for (name,) in of.tables["Exercises to come"]]
-    named = {
-        name for one in of.lectures.values() for name in re.findall(exercise_pattern(one), section(one, "Now you"))
-    }
-    for name in sorted(named | set(to_come)):
-        there = (of.root / name).is_file()
-        if name not in named:
-            yield f"{name}: no lecture names it"
-        if there and name in to_come:
-            yield f"{name} exists: it is not to come any more"
-        if not there and name not in to_come:
-            yield f"{name} does not exist, and is not under Exercises to come"
+def exercises_exist(of: Map) -> Iterator[str]:
+    """Each exercise that a lecture ends with is there."""
+    for lecture in of.lectures.values():
+        for name in re.findall(exercise_pattern(lecture), section(lecture, "Now you")):
+            if not (of.root / name).is_file():
+                yield f"lecture {lecture.number}: {name} does not exist"
 
 
 def names_introduced(of: Map) -> Iterator[str]:
@@ -133,7 +115,6 @@ def _words(lecture: Lecture, heading: str) -> set[str]:
 CHECKS: tuple[Callable[[Map], Iterator[str]], ...] = (
     lectures_listed,
     topics_found,
-    topics_to_come,
-    exercises_named,
+    exercises_exist,
     names_introduced,
 )
