@@ -6,11 +6,10 @@ from pathlib import Path
 
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
-from nbgrader.utils import compute_checksum, determine_grade, is_locked
+from nbgrader.utils import compute_checksum, is_locked
 
 from autograde import notebook as cells
-from autograde.execution import Execution
-from autograde.gradebook import warnings_cost_nothing
+from autograde.execution import Execution, points
 from autograde.limits import Limits
 
 
@@ -72,7 +71,6 @@ def check(path: Path, limits: Limits) -> Check:
         if cell.cell_type == "code":
             cell.outputs = []
     execution = _run(notebook, path.resolve().parent, limits)
-    warnings_cost_nothing(notebook)
     result.stopped = [note.text for note in execution.notes]
     result.errors = [
         f"Cell [{cell.execution_count}] stopped with {strip_ansi(f'{output.ename}: {output.evalue}')}"
@@ -105,7 +103,7 @@ def _run(notebook: NotebookNode, folder: Path, limits: Limits) -> Execution:
 
 
 def _result(cell: NotebookNode) -> TestResult:
-    earned, possible = determine_grade(cell)
+    earned, possible = points(cell)
     message = "" if earned == possible else _what_it_said(cell)
     return TestResult(cells.grade_id(cell), earned, possible, message)
 

@@ -39,9 +39,15 @@ def mark_not_run(notebook: NotebookNode, reason: Reason, first: int = 0) -> Exec
 def points(cell: NotebookNode) -> tuple[float | None, float]:
     """What a graded cell that ran earned, by nbgrader's own rule, and what it could; None where a person marks it.
 
-    Raises `ValueError` for a number that is no score, such as one above the possible; the message says so.
+    In one thing the rule is another: nbgrader gives 0 to a test that wrote to stderr, and a library's warning is no
+    wrong answer. Raises `ValueError` for a number that is no score, such as one above the possible, and says so.
     """
+    judged = NotebookNode({**cell, "outputs": [_as_stdout(output) for output in cell.get("outputs", [])]})
     try:
-        return determine_grade(cell, logging.Logger("score", logging.ERROR))
+        return determine_grade(judged, logging.Logger("score", logging.ERROR))
     except (KeyError, ValueError) as error:
         raise ValueError(str(error.args[0] if error.args else error)) from error
+
+
+def _as_stdout(output: NotebookNode) -> NotebookNode:
+    return NotebookNode({**output, "name": "stdout"}) if output.output_type == "stream" else output

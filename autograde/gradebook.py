@@ -137,7 +137,6 @@ class Book:
         entry = book.update_or_create_submission(self.assignment, submission.student, timestamp=submission.timestamp)
         for notebook in entry.notebooks:
             execution = executions[notebook.name]
-            warnings_cost_nothing(execution.notebook)
             _enter_grades(notebook, execution)
             _enter_comments(notebook, execution.notebook, execution.notes)
         book.db.flush()
@@ -234,12 +233,3 @@ def _enter_comments(entry: SubmittedNotebook, notebook: NotebookNode, notes: lis
             lines = [told, "No response." if untouched else ""]
             comment.auto_comment = "\n".join(filter(None, lines)) or None
             told = ""
-
-
-def warnings_cost_nothing(notebook: NotebookNode) -> None:
-    """nbgrader gives 0 to a test that wrote to stderr; a library's warning is no wrong answer."""
-    for cell in notebook.cells:
-        if cells.is_test(cell):
-            for output in cell.outputs:
-                if output.output_type == "stream":
-                    output.name = "stdout"

@@ -4,7 +4,6 @@ STOCK is what `nbgrader autograde` gave to each of them. AUTOGRADE_STOCK=1 runs 
 compares, so that the record can be trusted.
 """
 
-import contextlib
 import functools
 import importlib.util
 import os
@@ -25,7 +24,7 @@ from autograde.engine.sandbox import NoSandboxError, Sandbox, choose_sandbox
 from autograde.grade import grade
 from autograde.limits import Limits
 from autograde.release import generate_release
-from autograde.runs import Way
+from autograde.runs import ThisMachine, Way
 
 RECORDED_WITH = "0.9.6"
 NBGRADER = Path(importlib.util.find_spec("nbgrader").submodule_search_locations[0])
@@ -376,6 +375,13 @@ def assignments(tmp_path_factory) -> dict[str, Assignment]:
     return {assignment.name: assignment for assignment in _assignments(folder / "ways.ipynb")}
 
 
+class StaysOpen(ThisMachine):
+    """Its warm parent serves the next run too."""
+
+    def __exit__(self, *_) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
 def ours(assignments, tmp_path_factory) -> Iterator[Callable[[str], dict[Row, str]]]:
     """A function that grades an assignment with the engine, once, and returns its scores."""
@@ -385,8 +391,7 @@ def ours(assignments, tmp_path_factory) -> Iterator[Callable[[str], dict[Row, st
     except NoSandboxError:
         sandbox = Sandbox(jailed=False)
     # One warm parent for all, without the scientific stack: nothing here imports it.
-    with WarmParent(sandbox) as warm, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("autograde.grade.WarmParent", lambda _: contextlib.nullcontext(warm))
+    with WarmParent(sandbox) as warm:
 
         @functools.cache
         def scores(name: str) -> dict[Row, str]:
@@ -394,9 +399,8 @@ def ours(assignments, tmp_path_factory) -> Iterator[Callable[[str], dict[Row, st
             course = _build(base / _folder(assignment), assignment)
             limits = Limits(cell_seconds=assignment.seconds, memory_bytes=2**30)
             way = Way(sandbox, limits, jobs=2, threads=1, proof=False)
-            failed = [
-                one for one in grade(course, name, list(assignment.submitted), way, lambda _: None) if one.score is None
-            ]
+            graded = grade(course, name, list(assignment.submitted), way, lambda _: None, StaysOpen(warm))
+            failed = [one for one in graded if one.score is None]
             assert not failed, "every student gets a score"
             return _scores(course, assignment)
 
