@@ -29,6 +29,9 @@ class Limits:
     grace_seconds: float = 5
     """Wall time an interrupted cell has to end before everything of the submission is killed."""
 
+    judge_seconds: float = 30
+    """Wall time a test cell has beyond that of a cell, for what the test itself computes."""
+
     output_bytes: int = 8 * 2**20
     """What one cell may put out, text and pictures together; the rest is dropped as it comes."""
 

@@ -37,7 +37,14 @@ class Running:
         with open(log or next(self._logs), "w", encoding="utf-8") as file:
             program = subprocess.Popen(
                 [*(("ip", "netns", "exec", host) if host else ()), BIN / command[0], *map(str, command[1:])],
-                env={**os.environ, **WIDE, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+                env={
+                    **os.environ,
+                    **WIDE,
+                    "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+                    # What Dask and the stations keep for themselves is not looked for among what students left.
+                    "DASK_TEMPORARY_DIRECTORY": str(self.folder),
+                    "XDG_RUNTIME_DIR": str(self.folder),
+                },
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

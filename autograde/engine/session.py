@@ -18,9 +18,6 @@ from autograde.limits import Limits
 from autograde.reasons import Reason
 from autograde.testing import SEED
 
-JUDGE_EXTRA_SECONDS = 30
-"""Wall time a test cell has beyond the student's, for what the test itself computes."""
-
 
 class Ended(Exception):
     """The student process is gone, or had to be ended; `reason` says why."""
@@ -123,7 +120,7 @@ class Session:
         ended: Ended | None = None
         while True:
             try:
-                frame = judge.channel.receive(deadline + self.limits.grace_seconds + JUDGE_EXTRA_SECONDS)
+                frame = judge.channel.receive(deadline + self.limits.grace_seconds + self.limits.judge_seconds)
             except (Closed, OutOfTime) as error:
                 self._warm.check_alive()
                 self._end_judge()

@@ -21,7 +21,6 @@ from nbgrader.api import Gradebook
 
 from autograde.cluster import Cluster
 from autograde.course import Course
-from autograde.engine import session
 from autograde.engine.sandbox import NoSandboxError, choose_sandbox
 from autograde.feedback import write_feedback
 from autograde.grade import grade
@@ -35,6 +34,7 @@ LIMITS = Limits(
     cell_seconds=5,
     notebook_seconds=30,
     grace_seconds=2,
+    judge_seconds=3,
     output_bytes=256 * 2**10,
     memory_bytes=512 * 2**20,
     processes=32,
@@ -168,12 +168,10 @@ def graduated(request, sandbox, outside, places, tmp_path_factory) -> Graduated:
         case.hand_in(outside.course, notebook, places)
     _mark_the_veteran(outside)
     before = _look(outside)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "JUDGE_EXTRA_SECONDS", 3)
-        workers = int(os.environ.get("AUTOGRADE_HOSTILE_WORKERS", "0"))
-        way = Way(sandbox, LIMITS, jobs=workers or 3, threads=1)
-        with _place(workers, tmp_path_factory) as place:
-            graded = grade(outside.course, tiny.ASSIGNMENT, list(cases), way, lambda one: None, place)
+    workers = int(os.environ.get("AUTOGRADE_HOSTILE_WORKERS", "0"))
+    way = Way(sandbox, LIMITS, jobs=workers or 3, threads=1)
+    with _place(workers, tmp_path_factory) as place:
+        graded = grade(outside.course, tiny.ASSIGNMENT, list(cases), way, lambda one: None, place)
     results = {one.student: Result(cases[one.student], one, outside.course) for one in graded}
     leftovers = sorted(os.listdir(tempfile.gettempdir()))
     return Graduated(outside, results, before, _look(outside), leftovers, list(outside.knocks))
