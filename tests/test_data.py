@@ -798,6 +798,43 @@ def test_train_and_test_pictures_share_no_pixel(seed, monkeypatch):
         assert (before[images] != after[images]).any(axis=(1, 2, 3)).all()
 
 
+def test_more_test_pictures_are_other_windows_of_the_test_tiles(monkeypatch):
+    """Every picture changes with the test tiles, none with the training tiles."""
+    seed, real = 3, photopatches.photograph
+    images, labels = photopatches.more_test_pictures(200, draw=1, seed=seed)
+    assert (images.shape, images.dtype, labels.dtype) == ((200, 3, 32, 32), np.uint8, np.int64)
+    assert np.bincount(labels).tolist() == [20] * 10
+    np.testing.assert_array_equal(images, photopatches.more_test_pictures(200, draw=1, seed=seed)[0])
+    known = {picture.tobytes() for picture in photopatches.build(10, 200, seed)[2]}
+    known |= {picture.tobytes() for picture in photopatches.more_test_pictures(200, draw=2, seed=seed)[0]}
+    assert not known & {picture.tobytes() for picture in images}
+
+    def with_changed(split):
+        def photograph(name):
+            photo = real(name).copy()
+            columns, size = photo.shape[1] // photopatches.TILE, photopatches.TILE
+            n_tiles = len(photopatches.cut_tiles(photo))
+            for tile in photopatches.split_tiles(n_tiles, seed, photopatches.CLASSES.index(name))[split]:
+                top, left = size * (tile // columns), size * (tile % columns)
+                window = photo[top : top + size, left : left + size]
+                window[:] = 255 - window
+            return photo
+
+        return photograph
+
+    for split, share in ((photopatches.TRAIN, 0), (photopatches.TEST, 1)):
+        monkeypatch.setattr(photopatches, "photograph", with_changed(split))
+        after, same = photopatches.more_test_pictures(200, draw=1, seed=seed)
+        np.testing.assert_array_equal(same, labels)
+        assert (after != images).any(axis=(1, 2, 3)).mean() == share
+
+
+@pytest.mark.parametrize(("n", "draw", "message"), [(5, 1, "multiple of 10"), (0, 1, "multiple"), (10, 0, "from 1")])
+def test_more_test_pictures_refuse_what_they_cannot_draw(n, draw, message):
+    with pytest.raises(ValueError, match=message):
+        photopatches.more_test_pictures(n, draw)
+
+
 def test_a_window_is_a_rotated_square_of_the_right_size_inside_its_tile():
     """On a tile whose two channels count rows and columns, a window is two planes with the slope side / 32."""
     size = photopatches.TILE

@@ -57,6 +57,25 @@ def build(n_train: int, n_test: int, seed: int) -> tuple[np.ndarray, np.ndarray,
     return *_shuffled(windows[TRAIN], seed, TRAIN), *_shuffled(windows[TEST], seed, TEST)
 
 
+def more_test_pictures(n: int, draw: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw n other windows from the test tiles of `build(..., seed)`: images and labels, as `build` gives them.
+
+    Another `draw`, 1 or more, gives other pictures of the same tiles, none of which serves training under that seed.
+    Raises ValueError when n is not a positive multiple of 10, or draw is less than 1.
+    """
+    if n < len(CLASSES) or n % len(CLASSES):
+        raise ValueError(f"n = {n}: give a positive multiple of {len(CLASSES)}, so that classes are balanced")
+    if draw < 1:
+        raise ValueError(f"draw = {draw}: draws are counted from 1")
+    windows = []
+    for index, name in enumerate(CLASSES):
+        tiles = cut_tiles(photograph(name))
+        ids = split_tiles(len(tiles), seed, index)[TEST]
+        rng = np.random.default_rng([seed, index, TEST, draw])
+        windows.append(_windows(tiles[ids], n // len(CLASSES), rng, name))
+    return _shuffled(windows, seed, TEST, draw)
+
+
 def photograph(name: str) -> np.ndarray:
     """One class's photograph, uint8 (height, width, 3), its shorter side brought to `SHORT_SIDE` pixels."""
     pixels = getattr(skimage.data, PHOTOGRAPHS[name])()
@@ -116,9 +135,9 @@ def _sample(tiles: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     return (1 - dy) * upper + dy * lower
 
 
-def _shuffled(windows: list[np.ndarray], seed: int, split: int) -> tuple[np.ndarray, np.ndarray]:
+def _shuffled(windows: list[np.ndarray], seed: int, *draw: int) -> tuple[np.ndarray, np.ndarray]:
     """Mix the classes: a list of (n, 32, 32, 3), one a class, becomes images (N, 3, 32, 32) and labels (N,)."""
     labels = np.repeat(np.arange(len(windows), dtype=np.int64), len(windows[0]))
-    order = np.random.default_rng([seed, len(CLASSES), split]).permutation(len(labels))
+    order = np.random.default_rng([seed, len(CLASSES), *draw]).permutation(len(labels))
     images = np.concatenate(windows).transpose(0, 3, 1, 2)
     return np.ascontiguousarray(images[order]), labels[order]
