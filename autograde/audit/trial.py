@@ -66,24 +66,34 @@ class Audit:
         return self.killed / self.tried if self.tried else 1.0
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much is tried: so many mutants, wrong and right answers by hand (None: all), and seeds."""
+
+    mutants: int | None = None
+    by_hand: int | None = None
+    seeds: int = len(SEEDS)
+
+
 class Trial:
     """The audit of one assignment in progress."""
 
-    def __init__(
-        self, course: Course, assignment: str, answers: Path, place: Place, way: Way, seeds: int = len(SEEDS)
-    ) -> None:
-        self.seeds = SEEDS[:seeds]
+    def __init__(self, course: Course, assignment: str, answers: Path, place: Place, way: Way, extent: Extent) -> None:
+        self.extent = extent
+        self.seeds = SEEDS[: extent.seeds]
         self.source = course.source(assignment)
         self.masters = masters(course, assignment)
         self.solution: Notebooks = read_solution(self.source, self.masters).notebooks
         self.released = generate_release(course, assignment)
         self.answers: Answers = read_answers(answers, set(self._fillable()))
+        self.answers.wrong = _some(self.answers.wrong, extent.by_hand)
+        self.answers.right = _some(self.answers.right, extent.by_hand)
         self.stub: str = ClearSolutions(config=course.config).code_stub["python"]
         self.place, self.way = place, way
         self.audit = Audit(assignment)
 
-    def mutants(self, sample: int | None) -> list[Mutant]:
-        """All mutants of the solution but the equivalent ones, or `sample` of them, the same ones every time."""
+    def mutants(self) -> list[Mutant]:
+        """All mutants of the solution but the equivalent ones, or as many of them as the extent says."""
         known = {(one.cell, one.before, one.after) for one in self.answers.equivalent}
         every = [
             mutant
@@ -98,9 +108,7 @@ class Trial:
         self.audit.problems += [
             f"No mutant {cell}: {before} → {after}, which is listed as equivalent" for cell, before, after in unknown
         ]
-        if sample is not None and sample < len(wanted):
-            wanted = random.Random(0).sample(wanted, sample)
-        return wanted
+        return _some(wanted, self.extent.mutants)
 
     def run(self, wrong: list[Mutant], tell: Told) -> Audit:
         """Try everything, the mutants in `wrong` among it; `tell` is called after each of `self.steps(wrong)`."""
@@ -234,16 +242,21 @@ class Trial:
 
 
 def audit_assignment(
-    course: Course, assignment: str, answers: Path, place: Place, way: Way, sample: int | None, seeds: int
+    course: Course, assignment: str, answers: Path, place: Place, way: Way, extent: Extent
 ) -> tuple[Trial, list[Mutant]]:
-    """Prepare the audit of one assignment: what is to be run, and the mutants to try, all or `sample` of them.
+    """Prepare the audit of one assignment: what is to be run, and the mutants to try.
 
     Raises `CourseError` and `AnswersError` where the source or the answers by hand cannot be used.
     """
     course.require(assignment)
     place.expect(course.source(assignment))
-    trial = Trial(course, assignment, answers, place, way, seeds)
-    return trial, trial.mutants(sample)
+    trial = Trial(course, assignment, answers, place, way, extent)
+    return trial, trial.mutants()
+
+
+def _some(every: list, most: int | None) -> list:
+    """All, or at most so many, the same ones every time."""
+    return every if most is None or most >= len(every) else random.Random(0).sample(every, most)
 
 
 def _tests(ran: Ran) -> list[NotebookNode]:

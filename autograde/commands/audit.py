@@ -22,6 +22,14 @@ def audit(
             "--sample", min=0, help="Try so many mutants an assignment, always the same ones; without it, all."
         ),
     ] = None,
+    by_hand: Annotated[
+        int | None,
+        typer.Option(
+            "--by-hand",
+            min=0,
+            help="Try so many wrong and right answers by hand, always the same ones; without it, all.",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=5, help="How many seeds a verdict has to repeat for.")] = 5,
     kill_rate: Annotated[float, typer.Option(min=0, max=1, help="The share of mutants that has to fail.")] = 0.95,
     answers: Annotated[
@@ -40,13 +48,14 @@ def audit(
     with this_machine(sandbox) as machine:
         from autograde.audit.answers import AnswersError
         from autograde.audit.report import details, table
+        from autograde.audit.trial import Extent
         from autograde.course import CourseError, find_course
         from autograde.limits import LimitError
 
         with told(CourseError, AnswersError, LimitError):
             here = find_course(course)
             done = [
-                _audit_one(here, name, answers or here.root / ANSWERS, machine, jobs, sample, seeds)
+                _audit_one(here, name, answers or here.root / ANSWERS, machine, jobs, Extent(sample, by_hand, seeds))
                 for name in assignments or here.assignments()
             ]
     console.print(table(done))
@@ -59,12 +68,12 @@ def audit(
     raise typer.Exit(1 if any(one.problems or one.kill_rate < kill_rate for one in done) else 0)
 
 
-def _audit_one(here, assignment: str, answers: Path, machine, jobs: int | None, sample: int | None, seeds: int):
+def _audit_one(here, assignment: str, answers: Path, machine, jobs: int | None, extent):
     from autograde.audit.trial import audit_assignment
     from autograde.limits import limits_for
 
     way = the_way(machine, limits_for(assignment, here.config), jobs)
-    trial, wrong = audit_assignment(here, assignment, answers / f"{assignment}.py", machine, way, sample, seeds)
+    trial, wrong = audit_assignment(here, assignment, answers / f"{assignment}.py", machine, way, extent)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(assignment, total=trial.steps(wrong))
         return trial.run(wrong, lambda: progress.advance(task))
