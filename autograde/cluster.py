@@ -4,7 +4,7 @@ Submissions go out and results come back as bytes; only this end reads and write
 submission whose worker is lost is run by another one; when two workers were lost while they ran it, it is given up.
 """
 
-import hashlib
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -67,9 +67,8 @@ class Cluster:
 
     def in_parallel(self, plan: Plan, work: Mapping[Key, Read]) -> Iterator[tuple[Key, Result]]:
         """See `Place`. What is running when the caller stops is cancelled, and nobody hears of it."""
-        parcel = pack_plan(plan)
-        name = f"autograde-{hashlib.sha256(parcel).hexdigest()[:16]}"
-        self._client.register_plugin(station.Assignment(name, parcel))
+        name = f"autograde-{uuid.uuid4().hex}"  # another run of the same assignment must not take it away with its own
+        self._client.register_plugin(station.Assignment(name, pack_plan(plan)))
         most = plan.way.limits.most_beside
         executor = self._client.get_executor(resources={self._promise: 1}, pure=False)
 
@@ -121,11 +120,12 @@ def _ran(submission: Submission, answer: Future) -> Ran:
 
 
 def _give_up_after(lost: int) -> Callable[..., None]:
-    """A function for the scheduler: give a task up when this many workers were lost while they ran it."""
+    """A function for the scheduler: give a task up when this many workers were lost while they ran it.
 
-    def lower(
-        dask_scheduler: Any = None,
-    ) -> None:  # in a function, so that its text travels: no need of autograde there
+    A function within a function travels as text, so the scheduler need not have autograde installed.
+    """
+
+    def lower(dask_scheduler: Any = None) -> None:
         dask_scheduler.allowed_failures = min(dask_scheduler.allowed_failures, lost - 1)
 
     return lower

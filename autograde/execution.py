@@ -7,6 +7,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.utils import determine_grade
 
+from autograde import notebook as cells
 from autograde.reasons import Reason
 
 
@@ -47,6 +48,17 @@ def points(cell: NotebookNode) -> tuple[float | None, float]:
         return determine_grade(judged, logging.Logger("score", logging.ERROR))
     except (KeyError, ValueError) as error:
         raise ValueError(str(error.args[0] if error.args else error)) from error
+
+
+def is_short(cell: NotebookNode) -> bool:
+    """Whether the cell is a test that ran and gives less than all its points."""
+    if not cells.is_test(cell):
+        return False
+    try:
+        earned, possible = points(cell)
+    except ValueError:
+        return True
+    return earned != possible
 
 
 def _as_stdout(output: NotebookNode) -> NotebookNode:

@@ -38,6 +38,7 @@ def pack_plan(plan: Plan) -> bytes:
         limits=asdict(way.limits),
         threads=way.threads,
         seed=way.seed,
+        until_short=plan.until_short,
     )
 
 
@@ -51,7 +52,7 @@ def unpack_plan(parcel: bytes, sandbox: Sandbox, folder: Path) -> tuple[Plan, tu
     _lay_out(found["files"], folder)
     limits = Limits(**found["limits"])
     way = Way(sandbox, limits, jobs=1, threads=found["threads"], proof=False, seed=found["seed"])
-    return Plan(folder, masters, way), tuple(found["modules"])
+    return Plan(folder, masters, way, found["until_short"]), tuple(found["modules"])
 
 
 def pack_submission(submission: Submission, most_bytes: int) -> bytes:

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from nbformat import NotebookNode
-
 from autograde import reasons
 from autograde.engine.processes import WarmParent
 from autograde.engine.sandbox import Sandbox
 from autograde.engine.session import Session
-from autograde.execution import EngineError, Execution, mark_not_run
+from autograde.execution import EngineError, Execution, is_short, mark_not_run
 from autograde.imports import imported_modules
 from autograde.limits import Limits
 from autograde.reasons import Reason
@@ -66,8 +64,8 @@ class Plan:
     source: Path
     masters: Mapping[str, Master]
     way: Way
-    enough: Callable[[NotebookNode], bool] = lambda cell: False
-    """A notebook is not run beyond a cell for which this holds after it ran; on this machine only."""
+    until_short: bool = False
+    """Whether a notebook is not run beyond a test that gives less than all its points."""
 
     def run(self, submission: Submission, warm: WarmParent, slot: int) -> Ran:
         """Run the submission's notebooks, one after the other, in processes forked from `warm`."""
@@ -85,13 +83,14 @@ class Plan:
             if not lay_out_files(submission.folder, student_files, most):
                 notes.append(reasons.files_left_out(most))
             lay_out_files(self.source, student_files)
+            enough = is_short if self.until_short else lambda cell: False
             session = Session(warm, student_files, judge_files, slot, self.way.threads, self.way.limits, self.way.seed)
             try:
-                execution = session.run(copy.deepcopy(notebook), self.enough)
+                execution = session.run(copy.deepcopy(notebook), enough)
             except EngineError:
                 # The harness was hit, not the submission: once more from the start, with a new warm parent if need be.
                 warm.restart()
-                execution = session.run(notebook, self.enough)
+                execution = session.run(notebook, enough)
         return Execution(execution.notebook, notes + execution.notes)
 
 

@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from clusters import SECONDS_TO_START, hosts, running
-from conftest import Course, autograde, cell_of, wall
-from test_journal import rows
+from conftest import Course, autograde, cell_of, rows, wall
 
 from autograde import parcel
 from autograde.cluster import Cluster, ClusterError

@@ -10,7 +10,7 @@ import time
 
 import nbformat
 import pytest
-from conftest import BIN, WIDE, Course, autograde, cell_of, shell, wall
+from conftest import BIN, WIDE, Course, autograde, cell_of, rows, shell, wall
 
 from autograde import gradebook
 from autograde.journal import key_of
@@ -57,28 +57,6 @@ def classroom(graded, tmp_path):
 def grade(course, *options):
     options = ("--no-feedback", "--no-proof", *wall(), *options)
     return autograde("grade", "tiny", "--course", course.root, *options)
-
-
-def rows(course):
-    """Everything the gradebook says of every student, without its internal numbers."""
-    with course.gradebook() as book:
-        return {
-            entry.student.id: (
-                entry.timestamp,
-                entry.late_submission_penalty,
-                sorted(
-                    (grade.name, grade.auto_score, grade.manual_score, grade.extra_credit, grade.needs_manual_grade)
-                    for notebook in entry.notebooks
-                    for grade in notebook.grades
-                ),
-                sorted(
-                    (comment.name, comment.auto_comment or "", comment.manual_comment or "")
-                    for notebook in entry.notebooks
-                    for comment in notebook.comments
-                ),
-            )
-            for entry in book.assignment_submissions("tiny")
-        }
 
 
 def written(course):

@@ -201,16 +201,16 @@ class Trial:
 
     def _mutants(self, wrong: list[Mutant], tell: Told) -> None:
         work = {mutant: self._with(self.solution, {mutant.cell: mutant.source}) for mutant in wrong}
-        for mutant, ran in self._ran(work, self.way, tell, enough=_is_short):
+        for mutant, ran in self._ran(work, self.way, tell, until_short=True):
             if short_of_full_marks(ran):
                 self.audit.killed += 1
             else:
                 self.audit.survivors.append(mutant)
 
-    def _ran(self, work: dict, way: Way, tell: Told, enough: Callable = lambda cell: False) -> Iterable[tuple]:
+    def _ran(self, work: dict, way: Way, tell: Told, until_short: bool = False) -> Iterable[tuple]:
         """Run the notebooks in `work`; yields each key and what became of it."""
         read = {key: partial(self._submission, notebooks) for key, notebooks in work.items()}
-        for key, result in self.place.in_parallel(Plan(self.source, self.masters, way, enough), read):
+        for key, result in self.place.in_parallel(Plan(self.source, self.masters, way, until_short), read):
             yield key, result()
             tell()
 
@@ -265,12 +265,6 @@ def _tests(ran: Ran) -> list[NotebookNode]:
 
 def _scores(ran: Ran) -> list[float]:
     return [_earned(cell) for cell in _tests(ran)]
-
-
-def _is_short(cell: NotebookNode) -> bool:
-    if not cells.is_test(cell):
-        return False
-    return _earned(cell) != cell.metadata.nbgrader.points
 
 
 def _earned(cell: NotebookNode) -> float:

@@ -181,12 +181,12 @@ def grade_class(
         ]
         write_pages(here, assignment, [one.student for one in new])
     grades = export(here)
-    for name, place in [
+    for name, path in [
         ("gradebook", here.database.removeprefix("sqlite:///")),
         ("feedback", here.feedback(assignment, "<student>")),
         ("grades", grades),
     ]:
-        console.print(f"{name:10} {place}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{name:10} {path}", markup=False, highlight=False, soft_wrap=True)
     return any(one.score is None for one in graded)
 
 

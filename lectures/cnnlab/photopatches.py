@@ -45,9 +45,7 @@ def build(n_train: int, n_test: int, seed: int) -> tuple[np.ndarray, np.ndarray,
     Images are uint8 (N, 3, 32, 32), labels int64 (N,), indices into `CLASSES`; every class has N / 10 pictures.
     Raises ValueError when a number of pictures is not a positive multiple of 10.
     """
-    for what, n in (("n_train", n_train), ("n_test", n_test)):
-        if n < len(CLASSES) or n % len(CLASSES):
-            raise ValueError(f"{what} = {n}: give a positive multiple of {len(CLASSES)}, so that classes are balanced")
+    _require_balance(n_train=n_train, n_test=n_test)
     windows: tuple[list, list] = ([], [])
     for index, name in enumerate(CLASSES):
         tiles = cut_tiles(photograph(name))
@@ -63,8 +61,7 @@ def more_test_pictures(n: int, draw: int, seed: int = 0) -> tuple[np.ndarray, np
     Another `draw`, 1 or more, gives other pictures of the same tiles, none of which serves training under that seed.
     Raises ValueError when n is not a positive multiple of 10, or draw is less than 1.
     """
-    if n < len(CLASSES) or n % len(CLASSES):
-        raise ValueError(f"n = {n}: give a positive multiple of {len(CLASSES)}, so that classes are balanced")
+    _require_balance(n=n)
     if draw < 1:
         raise ValueError(f"draw = {draw}: draws are counted from 1")
     windows = []
@@ -74,6 +71,12 @@ def more_test_pictures(n: int, draw: int, seed: int = 0) -> tuple[np.ndarray, np
         rng = np.random.default_rng([seed, index, TEST, draw])
         windows.append(_windows(tiles[ids], n // len(CLASSES), rng, name))
     return _shuffled(windows, seed, TEST, draw)
+
+
+def _require_balance(**numbers: int) -> None:
+    for what, n in numbers.items():
+        if n < len(CLASSES) or n % len(CLASSES):
+            raise ValueError(f"{what} = {n}: give a positive multiple of {len(CLASSES)}, so that classes are balanced")
 
 
 def photograph(name: str) -> np.ndarray:

@@ -17,6 +17,7 @@ from cnnlab import training
 from cnnlab.data import ImageSet
 from cnnlab.experiments import cifar10
 from cnnlab.records import Run
+from cnnlab.speedrun import shifted
 
 SETTINGS = {
     "variants": {
@@ -59,18 +60,12 @@ def network(
 def flipped_and_shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
     """Mirror each image of (N, C, H, W) or not, and move it by up to `shift` pixels each way, with draws of its own.
 
-    What enters at a border is the image reflected there. The generator is one of the CPU.
+    What enters at a border is the image reflected there. Images and generator are on the CPU.
     """
-    n, channels, height, width = images.shape
-    mirrored = torch.rand(n, generator=generator) < 0.5
-    images = torch.where(mirrored.to(images.device).view(n, 1, 1, 1), images.flip(3), images)
-    rows, columns = (
-        (torch.randint(2 * shift + 1, (n, 1), generator=generator) + torch.arange(length)).to(images.device)
-        for length in (height, width)
-    )
+    mirrored = torch.rand(len(images), generator=generator) < 0.5
+    images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
     padded = nn.functional.pad(images, [shift] * 4, mode="reflect")
-    which, channel = torch.arange(n).view(n, 1, 1, 1), torch.arange(channels).view(1, channels, 1, 1)
-    return padded[which, channel, rows.view(n, 1, height, 1), columns.view(n, 1, 1, width)]
+    return shifted(padded, images.shape[2:], generator)
 
 
 class Augmented:
