@@ -206,3 +206,4 @@ def test_branches_stand_side_by_side_and_depthwise_layers_are_named(lecture, sho
 def test_a_drawing_without_words_is_refused(lecture, shown):
     with pytest.raises(ValueError, match="no text alternative"):
         blocks.draw({"fire": lecture.Fire(4, 2, 2)}, alt=" ")
+    assert plt.get_fignums() == []

@@ -88,7 +88,7 @@ def test_show_refuses_an_empty_text(alt):
     fig = plt.figure()
     with pytest.raises(ValueError, match="pass alt="):
         plots.show(fig, alt)
-    plt.close(fig)
+    assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,10 @@ Limits = tuple[float, float] | None
 
 
 def show(fig: plt.Figure, alt: str) -> None:
-    """Publish `fig` and `alt` as one output, and close `fig`. Raises ValueError when `alt` is empty."""
-    alt = _described(alt)
+    """Publish `fig` and `alt` as one output, and close `fig` in any case. Raises ValueError when `alt` is empty."""
     drawn, stored = io.BytesIO(), io.BytesIO()
     try:
+        alt = _described(alt)
         fig.savefig(drawn, dpi=STORED_DPI, bbox_inches="tight", pad_inches=0.05)
     finally:
         plt.close(fig)
