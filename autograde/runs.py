@@ -86,9 +86,10 @@ class Plan:
             enough = is_short if self.until_short else lambda cell: False
             session = Session(warm, student_files, judge_files, slot, self.way.threads, self.way.limits, self.way.seed)
             try:
-                execution = session.run(copy.deepcopy(notebook), enough)
+                execution = session.run(copy.deepcopy(notebook), enough, judge_may_end=False)
             except EngineError:
-                # The harness was hit, not the submission: once more from the start, with a new warm parent if need be.
+                # Somebody killed a judge or the warm parent, or the machine was out of memory; not the submission's
+                # doing, so once more from the start, with a new warm parent if need be.
                 warm.restart()
                 execution = session.run(notebook, enough)
         return Execution(execution.notebook, notes + execution.notes)

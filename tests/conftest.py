@@ -207,6 +207,18 @@ def shell(*command: str | Path, cwd: Path, **environment: str) -> subprocess.Com
     )
 
 
+def grading(course: Course) -> subprocess.Popen:
+    """`autograde grade` on the course's class, begun in a process group of its own; it says nothing."""
+    command = [BIN / "autograde", "grade", "tiny", "--course", course.root, "--no-feedback", "--no-proof", *wall()]
+    return subprocess.Popen(
+        list(map(str, command)),
+        env={**os.environ, **WIDE, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_classroom():
     """No test reaches a class that this machine's environment names."""

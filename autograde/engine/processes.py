@@ -21,9 +21,6 @@ from autograde.limits import Limits
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 """What the warm parent gets of the environment: student code can read the environment its process was born with."""
 
-GONE_SECONDS = 0.2
-"""How long a process is given to be found dead, once what hung on it is."""
-
 
 @dataclass
 class Process:
@@ -108,16 +105,34 @@ class WarmParent:
 
     def check_alive(self) -> None:
         """Raise `EngineError` where the warm parent has ended, which ends everything forked from it."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._program.wait(GONE_SECONDS)
-            raise EngineError("The warm parent ended, and the submission with it.")
+        with self._lock:
+            if self._has_ended():
+                raise EngineError("The warm parent ended, and the submission with it.")
 
     def restart(self) -> None:
         """Start a new warm parent where the old one has ended."""
         with self._lock:
-            if self._program.poll() is not None:
+            if self._has_ended():
+                self._bury()
                 self._requests.close()
                 self._start()
+
+    def _has_ended(self) -> bool:
+        """Ask it. A process that ends closes its sockets before those that it forked hear of its end: no need to wait.
+
+        To be called with the lock held.
+        """
+        if not self._ready:
+            return self._program.poll() is not None
+        try:
+            self._requests.send(msgpack.packb({"alive": True}))
+            return not self._requests.recv(16)
+        except OSError:
+            return True
+
+    def _bury(self) -> None:
+        self._program.kill()
+        self._program.wait()
 
     def _start(self) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -143,6 +158,7 @@ class WarmParent:
         """Not when it is started but when it is first needed: its imports take seconds, which others can use."""
         if not self._ready:
             if self._requests.recv(16) != b"ready":
+                self._bury()
                 raise EngineError("The warm parent did not start; what it printed above says why.")
             self._ready = True
 

@@ -51,17 +51,23 @@ class Session:
         self._given: list[str] = []
         self._notes: list[Reason] = []
 
-    def run(self, notebook: NotebookNode, enough: Callable[[NotebookNode], bool] = lambda cell: False) -> Execution:
+    def run(
+        self,
+        notebook: NotebookNode,
+        enough: Callable[[NotebookNode], bool] = lambda cell: False,
+        judge_may_end: bool = True,
+    ) -> Execution:
         """Run the notebook's code cells in order, up to one that is `enough`; their outputs go into the notebook.
 
         A cell that raises does not stop the next one; a cell past its limit is interrupted. When the student process
-        ends, what was reached stands and the rest fails with the reason. Raises `EngineError` where the harness itself
-        fails.
+        ends, what was reached stands and the rest fails with the reason. When the judge ends and it may, for the test
+        may be at fault, its cell fails. Raises `EngineError` where the harness itself fails.
         """
         self._end_of_notebook = time.monotonic() + self.limits.notebook_seconds
         # The judge runs all given cells before its first test, wherever a student may have moved them.
         self._given = [cell.source for cell in notebook.cells if cells.is_given(cell)]
         self._notes = []
+        self._judge_may_end = judge_may_end
         counted = 0
         try:
             self._student = self._fork("student")
@@ -124,7 +130,10 @@ class Session:
             except (Closed, OutOfTime) as error:
                 self._warm.check_alive()
                 self._end_judge()
-                note = reasons.judge_failed(label, "ended" if isinstance(error, Closed) else "took too long")
+                ended_itself = isinstance(error, Closed)
+                if ended_itself and not self._judge_may_end:
+                    raise EngineError(f"The judge ended in cell {label}.") from error
+                note = reasons.judge_failed(label, "ended" if ended_itself else "took too long")
                 self._notes.append(note)
                 fail(cell, note)
                 break

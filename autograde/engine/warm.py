@@ -59,6 +59,9 @@ def _serve(requests: socket.socket, shell: CaptureShell) -> None:
         if "preload" in request:
             _preload(request["preload"])
             continue
+        if "alive" in request:
+            requests.send(b"yes")
+            continue
         pid = os.fork()
         if pid == 0:
             requests.close()
