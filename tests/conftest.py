@@ -207,11 +207,11 @@ def shell(*command: str | Path, cwd: Path, **environment: str) -> subprocess.Com
     )
 
 
-def grading(course: Course) -> subprocess.Popen:
+def grading(course: Course, *options: str) -> subprocess.Popen:
     """`autograde grade` on the course's class, begun in a process group of its own; it says nothing."""
-    command = [BIN / "autograde", "grade", "tiny", "--course", course.root, "--no-feedback", "--no-proof", *wall()]
+    options = ("--course", course.root, "--no-feedback", "--no-proof", *wall(), *options)
     return subprocess.Popen(
-        list(map(str, command)),
+        list(map(str, [BIN / "autograde", "grade", "tiny", *options])),
         env={**os.environ, **WIDE, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
