@@ -76,4 +76,7 @@ def _audit_one(here, assignment: str, answers: Path, machine, jobs: int | None, 
     trial, wrong = audit_assignment(here, assignment, answers / f"{assignment}.py", machine, way, extent)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(assignment, total=trial.steps(wrong))
-        return trial.run(wrong, lambda: progress.advance(task))
+        audit = trial.run(wrong, lambda: progress.advance(task))
+    if not console.is_terminal:
+        console.print(f"{assignment}: tried in {audit.seconds:.0f} s", markup=False, highlight=False)
+    return audit
