@@ -59,7 +59,7 @@ def moves(
     source = course.source(assignment)
     place.expect(source)
     master = masters(course, assignment)
-    basis = basis_of(source, way.limits, way.sandbox.jailed, way.seed)
+    basis = basis_of(source, way.limits, way.sandbox.jailed, way.seeds)
     with Book(course, assignment) as book:
         before = book.auto_scores()
         changed = [

@@ -50,15 +50,23 @@ def points(cell: NotebookNode) -> tuple[float | None, float]:
         raise ValueError(str(error.args[0] if error.args else error)) from error
 
 
+def earned(cell: NotebookNode) -> float:
+    """What the test cell, which ran, gives; 0 for a number that is no score."""
+    try:
+        return points(cell)[0] or 0
+    except ValueError:
+        return 0
+
+
 def is_short(cell: NotebookNode) -> bool:
     """Whether the cell is a test that ran and gives less than all its points."""
     if not cells.is_test(cell):
         return False
     try:
-        earned, possible = points(cell)
+        given, possible = points(cell)
     except ValueError:
         return True
-    return earned != possible
+    return given != possible
 
 
 def _as_stdout(output: NotebookNode) -> NotebookNode:

@@ -101,7 +101,7 @@ def _grade(
     place.expect(source)  # a warm parent imports while the assignment is read
     master = masters(course, assignment)
     register(course, assignment)
-    basis = basis_of(source, way.limits, way.sandbox.jailed, way.seed)
+    basis = basis_of(source, way.limits, way.sandbox.jailed, way.seeds)
     with Book(course, assignment) as book:
         before = book.scores()
         keys = {student: key_of(course.submitted(assignment, student), basis) for student in students}

@@ -77,9 +77,9 @@ def key_of(submission: Path, basis: str) -> str:
         return _hash([basis.encode(), str(error).encode("utf-8", "surrogateescape")])
 
 
-def basis_of(source: Path, limits: Limits, jailed: bool, seed: int) -> str:
+def basis_of(source: Path, limits: Limits, jailed: bool, seeds: tuple[int, ...]) -> str:
     """The hash of what decides scores beside the submission: the assignment, how it is run, and by what."""
-    settings = repr((limits, jailed, seed))
+    settings = repr((limits, jailed, seeds))
     return _hash([settings.encode(), engine_version().encode(), *_contents(source)])
 
 

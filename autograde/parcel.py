@@ -37,8 +37,9 @@ def pack_plan(plan: Plan) -> bytes:
         modules=imported_modules(plan.source),
         limits=asdict(way.limits),
         threads=way.threads,
-        seed=way.seed,
+        seeds=way.seeds,
         until_short=plan.until_short,
+        as_they_are=plan.as_they_are,
     )
 
 
@@ -51,8 +52,8 @@ def unpack_plan(parcel: bytes, sandbox: Sandbox, folder: Path) -> tuple[Plan, tu
     masters = {name: Master(_notebook(each["notebook"]), each["visible"]) for name, each in found["masters"].items()}
     _lay_out(found["files"], folder)
     limits = Limits(**found["limits"])
-    way = Way(sandbox, limits, jobs=1, threads=found["threads"], proof=False, seed=found["seed"])
-    return Plan(folder, masters, way, found["until_short"]), tuple(found["modules"])
+    way = Way(sandbox, limits, jobs=1, threads=found["threads"], proof=False, seeds=tuple(found["seeds"]))
+    return Plan(folder, masters, way, found["until_short"], found["as_they_are"]), tuple(found["modules"])
 
 
 def pack_submission(submission: Submission, most_bytes: int) -> bytes:

@@ -84,6 +84,12 @@ def judge_failed(cell: str, what: str) -> Reason:
     return Reason("judge", f"The test in cell {cell} {what}; have a look at the test itself.", lost=True)
 
 
+def hangs_on_seed(cell: str, points: float, seed: int, other_points: float, other: int) -> Reason:
+    """A test gave another score when random numbers began elsewhere: a fault of the test."""
+    text = f"The test in cell {cell} gives {points:g} points with seed {seed}, {other_points:g} with seed {other}."
+    return Reason("seed", text, lost=True)
+
+
 def harness_failed(error: BaseException) -> Reason:
     """Something went wrong in the harness itself; the submission is untouched and can be graded again."""
     return Reason("harness error", f"{type(error).__name__}: {error}. Nothing was recorded; grade it again.", lost=True)

@@ -40,8 +40,8 @@ class Way:
     """Threads each notebook may compute with; jobs times threads should be the number of cores."""
     proof: bool = True
     """Whether grading needs the assignment's own solution to score full marks."""
-    seed: int = SEED
-    """What observed calls begin with; a verdict should not depend on it."""
+    seeds: tuple[int, ...] = (SEED,)
+    """What observed calls begin with; each test is repeated with each, and a score that changes is told."""
 
 
 @dataclass
@@ -66,6 +66,8 @@ class Plan:
     way: Way
     until_short: bool = False
     """Whether a notebook is not run beyond a test that gives less than all its points."""
+    as_they_are: bool = False
+    """Whether notebooks are the author's own, so that nothing in them is put back as it was released."""
 
     def run(self, submission: Submission, warm: WarmParent, slot: int) -> Ran:
         """Run the submission's notebooks, one after the other, in processes forked from `warm`."""
@@ -75,7 +77,7 @@ class Plan:
         handed_in = submission.notebooks[name]
         if isinstance(handed_in, Reason):
             return mark_not_run(copy.deepcopy(self.masters[name].notebook), handed_in)
-        notebook, notes = restore(handed_in, self.masters[name])
+        notebook, notes = (handed_in, []) if self.as_they_are else restore(handed_in, self.masters[name])
         with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
             student_files, judge_files = Path(scratch) / "student", Path(scratch) / "judge"
             lay_out_files(self.source, judge_files)
@@ -84,7 +86,7 @@ class Plan:
                 notes.append(reasons.files_left_out(most))
             lay_out_files(self.source, student_files)
             enough = is_short if self.until_short else lambda cell: False
-            session = Session(warm, student_files, judge_files, slot, self.way.threads, self.way.limits, self.way.seed)
+            session = Session(warm, student_files, judge_files, slot, self.way.threads, self.way.limits, self.way.seeds)
             try:
                 execution = session.run(copy.deepcopy(notebook), enough, judge_may_end=False)
             except EngineError:

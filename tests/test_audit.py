@@ -224,7 +224,7 @@ def test_a_verdict_that_changes_with_the_seed_is_a_problem(course):
     )
     result = run(course, "--sample", "0")
     assert result.exit_code == 1
-    assert "wrong: lucky: seed " in result.output
+    assert "wrong: lucky: seed: The test in cell" in result.output
 
 
 def test_a_release_that_earns_points_or_stops_is_a_problem(course):

@@ -20,9 +20,10 @@ from autograde.audit import checks, variants
 from autograde.audit.answers import Answer, Answers, read_answers
 from autograde.audit.mutants import Mutant, mutants, solution_lines
 from autograde.course import Course
-from autograde.execution import points
+from autograde.execution import earned
 from autograde.grade import read_solution, short_of_full_marks
 from autograde.kernel import execute
+from autograde.reasons import Reason
 from autograde.release import generate_release, masters
 from autograde.restore import restore
 from autograde.runs import Place, Plan, Ran, Way
@@ -32,8 +33,8 @@ from autograde.testing import SEED
 SEEDS = (SEED, 1, 2, 3, 4)
 """What observed calls begin with, in turn; a verdict that changes with it is luck."""
 
-LEAST_SECONDS, SLOWER = 10, 3
-"""A cell may take so long, or so many times as long as the whole solution took in a kernel."""
+LEAST_SECONDS, SLOWER = 5, 3
+"""A cell may take so long, or so many times as long as the whole solution takes; a mutant may never end."""
 
 Notebooks = dict[str, NotebookNode]
 Told = Callable[[], None]
@@ -83,7 +84,8 @@ class Trial:
         self.seeds = SEEDS[: extent.seeds]
         self.source = course.source(assignment)
         self.masters = masters(course, assignment)
-        self.solution: Notebooks = read_solution(self.source, self.masters).notebooks
+        self.sources: Notebooks = read_solution(self.source, self.masters).notebooks
+        self.solution = self._restored(self.sources)
         self.released = generate_release(course, assignment)
         self.answers: Answers = read_answers(answers, set(self._fillable()))
         self.answers.wrong = _some(self.answers.wrong, extent.by_hand)
@@ -91,6 +93,7 @@ class Trial:
         self.stub: str = ClearSolutions(config=course.config).code_stub["python"]
         self.place, self.way = place, way
         self.audit = Audit(assignment)
+        self.dependent: set[str] = set()
 
     def mutants(self) -> list[Mutant]:
         """All mutants of the solution but the equivalent ones, or as many of them as the extent says."""
@@ -115,19 +118,21 @@ class Trial:
         start = time.monotonic()
         self._compare(tell)
         self._in_a_kernel(tell)
-        self._seeds(tell)
+        self._solution_and_release(tell)
+        self._find_dependent(wrong, tell)
+        self._wrong(tell)
         self._right(tell)
         self._mutants(wrong, tell)
         self.audit.seconds = time.monotonic() - start
         return self.audit
 
     def steps(self, wrong: list[Mutant]) -> int:
-        """How often `run` will tell."""
-        seeded = len(self.seeds) * (2 + len(self.answers.wrong))
-        return 2 + seeded + len(variants.ALL) + len(self.answers.right) + len(wrong)
+        """How often `run` will tell, or a few times less."""
+        answers = len(self.answers.wrong) + len(self.answers.right)
+        return 4 + len(self._changed_first(wrong)) + answers + len(variants.ALL) + len(wrong)
 
     def _compare(self, tell: Told) -> None:
-        for name, source in self.solution.items():
+        for name, source in self.sources.items():
             release = self.released.get(name)
             if release is None:
                 self.audit.problems.append(f"There is no release of {name}.ipynb")
@@ -141,86 +146,126 @@ class Trial:
     def _in_a_kernel(self, tell: Told) -> None:
         """The solution in a Jupyter kernel, as a student would run it, with the hidden tests in place."""
         executions = {}
-        start = time.monotonic()
-        for name, handed_in in self.solution.items():
-            notebook, notes = restore(handed_in, self.masters[name])
+        for name, notebook in copy.deepcopy(self.solution).items():
             with tempfile.TemporaryDirectory(prefix="audit-") as folder:
                 lay_out_files(self.source, Path(folder))
                 executions[name] = asyncio.run(execute(notebook, Path(folder), self.way.limits))
-            executions[name].notes[:0] = notes
         short = short_of_full_marks(Ran(self._submission(self.solution), executions))
         self.audit.problems += [f"The solution in a student's kernel: {text}" for text in short]
-        # A mutant that never ends should not take a student's minute.
-        enough = max(LEAST_SECONDS, SLOWER * (time.monotonic() - start))
-        limits = dataclasses.replace(self.way.limits, cell_seconds=min(self.way.limits.cell_seconds, enough))
-        self.way = dataclasses.replace(self.way, limits=limits)
         tell()
 
-    def _seeds(self, tell: Told) -> None:
-        """Solution, release and the wrong answers by hand, once for each seed."""
-        work = {"solution": self.solution, "release": self.released}
-        work |= {f"wrong: {answer.title}": self._answered(answer) for answer in self.answers.wrong}
-        first: dict[str, list[float]] = {}
-        for seed in self.seeds:
-            way = dataclasses.replace(self.way, seed=seed)
-            for title, ran in self._ran(work, way, tell):
-                scores = _scores(ran)
-                if seed == SEED:
-                    first[title] = scores
-                    self._verdict(title, ran)
-                elif scores != first[title]:
-                    self.audit.problems.append(f"{title}: seed {seed} gives {scores}, seed {SEED} gave {first[title]}")
+    def _solution_and_release(self, tell: Told) -> None:
+        """Both with every seed. How long the solution takes limits what is tried from now on."""
+        start = time.monotonic()
+        ((_, solution),) = self._ran({"solution": self.solution}, tell, self.seeds)
+        enough = max(LEAST_SECONDS, SLOWER * (time.monotonic() - start) / len(self.seeds))
+        self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(solution)]
+        ((_, release),) = self._ran({"release": self._restored(self.released)}, tell, self.seeds)
+        self.audit.problems += [f"The untouched release: {text}" for text in _not_blank(release)]
+        limits = dataclasses.replace(self.way.limits, cell_seconds=min(self.way.limits.cell_seconds, enough))
+        self.way = dataclasses.replace(self.way, limits=limits)
 
-    def _verdict(self, title: str, ran: Ran) -> None:
-        audit = self.audit
-        if title == "solution":
-            audit.problems += [f"The solution: {text}" for text in short_of_full_marks(ran)]
-        elif title == "release":
-            audit.problems += [f"The untouched release: {text}" for text in _not_blank(ran)]
-        else:
-            answer = next(one for one in self.answers.wrong if title == f"wrong: {one.title}")
+    def _find_dependent(self, wrong: list[Mutant], tell: Told) -> None:
+        """Find the cells before which no test may be left out, because a later one needs it."""
+        work = {name: self._part(self.solution, name) for name in self._changed_first(wrong)}
+        self.dependent = {name for name, ran in self._ran(work, tell) if short_of_full_marks(ran)}
+
+    def _wrong(self, tell: Told) -> None:
+        """The wrong answers by hand: up to the first test that fails, and to the end where that does not name them."""
+        answers = {answer.title: answer for answer in self.answers.wrong}
+        work = {title: self._changed(answer.cells) for title, answer in self._answered(answers).items()}
+        nameless = {}
+        for title, ran in self._ran(work, tell, self.seeds, until_short=True):
             said = "\n".join(short_of_full_marks(ran))
-            audit.messages[answer.title] = said
+            self.audit.messages[title] = said
+            self.audit.problems += [f"wrong: {title}: {note}" for note in _notes(ran) if note.code == "seed"]
             if not said:
-                audit.problems.append(f"Wrong, and full marks: {answer.title}")
-            elif answer.tells not in said:
-                audit.problems.append(f"{answer.title}: no test says {answer.tells!r}, but: {said}")
+                self.audit.problems.append(f"Wrong, and full marks: {title}")
+            elif answers[title].tells in said:
+                self.audit.wrong += 1
             else:
-                audit.wrong += 1
+                nameless[title] = self._with(self.solution, self._answered(answers)[title].cells)
+        for title, ran in self._ran(nameless, lambda: None):
+            said = self.audit.messages[title] = "\n".join(short_of_full_marks(ran))
+            if answers[title].tells in said:
+                self.audit.wrong += 1
+            else:
+                self.audit.problems.append(f"{title}: no test says {answers[title].tells!r}, but: {said}")
 
     def _right(self, tell: Told) -> None:
         work = {
             title: {name: change(notebook) for name, notebook in self.solution.items()}
             for title, change in variants.ALL.items()
         }
-        work |= {answer.title: self._answered(answer) for answer in self.answers.right}
-        for title, ran in self._ran(work, self.way, tell):
+        right = {answer.title: answer for answer in self.answers.right}
+        work |= {title: self._changed(answer.cells) for title, answer in self._answered(right).items()}
+        for title, ran in self._ran(work, tell):
             short = short_of_full_marks(ran)
             self.audit.problems += [f"Right, and not full marks ({title}): {text}" for text in short]
             self.audit.right += not short
 
     def _mutants(self, wrong: list[Mutant], tell: Told) -> None:
-        work = {mutant: self._with(self.solution, {mutant.cell: mutant.source}) for mutant in wrong}
-        for mutant, ran in self._ran(work, self.way, tell, until_short=True):
+        work = {mutant: self._changed({mutant.cell: mutant.source}) for mutant in wrong}
+        for mutant, ran in self._ran(work, tell, until_short=True):
             if short_of_full_marks(ran):
                 self.audit.killed += 1
             else:
                 self.audit.survivors.append(mutant)
 
-    def _ran(self, work: dict, way: Way, tell: Told, until_short: bool = False) -> Iterable[tuple]:
+    def _ran(
+        self, work: dict, tell: Told, seeds: tuple[int, ...] = SEEDS[:1], until_short: bool = False
+    ) -> Iterable[tuple]:
         """Run the notebooks in `work`; yields each key and what became of it."""
         read = {key: partial(self._submission, notebooks) for key, notebooks in work.items()}
-        for key, result in self.place.in_parallel(Plan(self.source, self.masters, way, until_short), read):
+        way = dataclasses.replace(self.way, seeds=seeds)
+        for key, result in self.place.in_parallel(Plan(self.source, self.masters, way, until_short, True), read):
             yield key, result()
             tell()
+
+    def _restored(self, notebooks: Notebooks) -> Notebooks:
+        """The notebooks as they are graded, with the hidden tests."""
+        return {name: restore(notebooks[name], each)[0] for name, each in self.masters.items() if name in notebooks}
 
     def _submission(self, notebooks: Notebooks) -> Submission:
         return Submission("audit", self.source, copy.deepcopy(notebooks))
 
-    def _answered(self, answer: Answer) -> Notebooks:
+    def _answered(self, answers: dict[str, Answer]) -> dict[str, Answer]:
+        """The same answers with the whole text of each cell: the solution, and what takes its place after it."""
         solved = self._fillable()
-        texts = {name: f"{solved[name].source}\n\n\n{code}" for name, code in answer.cells.items()}
-        return self._with(self.solution, texts)
+        return {
+            title: Answer(title, {name: f"{solved[name].source}\n\n\n{code}" for name, code in answer.cells.items()})
+            for title, answer in answers.items()
+        }
+
+    def _changed_first(self, wrong: list[Mutant]) -> list[str]:
+        """The cells that are the first that some answer or mutant changes, in the order of the notebooks."""
+        answers = [answer.cells for answer in (*self.answers.wrong, *self.answers.right)]
+        changed = [*answers, *({mutant.cell: mutant.source} for mutant in wrong)]
+        first = {self._first(cells) for cells in changed}
+        return [name for name in self._fillable() if name in first]
+
+    def _first(self, texts: dict[str, str]) -> str:
+        return next(name for name in self._fillable() if name in texts)
+
+    def _changed(self, texts: dict[str, str]) -> Notebooks:
+        """The solution with other text in the cells of these names, without what that cannot touch."""
+        first = self._first(texts)
+        whole = self._with(self.solution, texts)
+        return whole if first in self.dependent else self._part(whole, first)
+
+    def _part(self, notebooks: Notebooks, first: str) -> Notebooks:
+        """The notebooks without the tests before the cell `first`, and without what follows their last test."""
+        part = copy.deepcopy(notebooks)
+        reached = False
+        for notebook in part.values():
+            kept = []
+            for cell in notebook.cells:
+                reached = reached or cells.grade_id(cell) == first
+                if reached or not cells.is_test(cell):
+                    kept.append(cell)
+            last = max((index for index, cell in enumerate(kept) if cells.is_test(cell)), default=-1)
+            notebook.cells = kept[: last + 1]
+        return part
 
     def _with(self, notebooks: Notebooks, texts: dict[str, str]) -> Notebooks:
         """The notebooks with other text in the cells of these names."""
@@ -263,23 +308,15 @@ def _tests(ran: Ran) -> list[NotebookNode]:
     return [cell for each in ran.executions.values() for cell in each.notebook.cells if cells.is_test(cell)]
 
 
-def _scores(ran: Ran) -> list[float]:
-    return [_earned(cell) for cell in _tests(ran)]
-
-
-def _earned(cell: NotebookNode) -> float:
-    """The test cell's points; 0 for a number that is no score."""
-    try:
-        return points(cell)[0] or 0
-    except ValueError:
-        return 0
+def _notes(ran: Ran) -> list[Reason]:
+    return [note for each in ran.executions.values() for note in each.notes]
 
 
 def _not_blank(ran: Ran) -> Iterable[str]:
     """Points that the untouched release earned, and cells of it that raise."""
     for cell in _tests(ran):
-        if earned := _earned(cell):
-            yield f"{cells.grade_id(cell)} gives {earned:g} points for nothing"
+        if given := earned(cell):
+            yield f"{cells.grade_id(cell)} gives {given:g} points for nothing"
     for execution in ran.executions.values():
         yield from map(str, execution.notes)
         for cell in execution.notebook.cells:

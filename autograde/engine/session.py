@@ -1,5 +1,6 @@
 """Run one notebook of one submission: cells to the student process, test cells to the judge, within the limits."""
 
+import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from autograde.engine.judge import observed_functions
 from autograde.engine.outputs import Outputs
 from autograde.engine.processes import Process, WarmParent
 from autograde.engine.wire import Closed, Frame, OutOfTime, ProtocolError
-from autograde.execution import EngineError, Execution, fail, mark_not_run
+from autograde.execution import EngineError, Execution, earned, fail, mark_not_run
 from autograde.limits import Limits
 from autograde.reasons import Reason
 from autograde.testing import SEED
@@ -38,14 +39,14 @@ class Session:
         slot: int,
         threads: int,
         limits: Limits,
-        seed: int = SEED,
+        seeds: tuple[int, ...] = (SEED,),
     ) -> None:
         self.limits = limits
         self._warm = warm
         self._files = {"student": student_files, "judge": judge_files}
         self._slot = slot
         self._threads = threads
-        self._seed = seed
+        self._seeds = seeds
         self._student: Process | None = None
         self._judge: Process | None = None
         self._given: list[str] = []
@@ -78,6 +79,8 @@ class Session:
                 cell.execution_count = counted
                 try:
                     self._run_cell(cell, _label(cell))
+                    if cells.is_test(cell):
+                        self._repeat(cell)
                 except Ended as ended:
                     rest = mark_not_run(notebook, ended.reason, index + 1)
                     return Execution(notebook, self._notes + rest.notes)
@@ -91,7 +94,7 @@ class Session:
             self._student = self._judge = None
 
     def _fork(self, role: str) -> Process:
-        return self._warm.fork(role, self._files[role], self._slot, self.limits, self._threads, self._seed)
+        return self._warm.fork(role, self._files[role], self._slot, self.limits, self._threads, self._seeds[0])
 
     def _run_cell(self, cell: NotebookNode, label: str) -> None:
         observed = cells.is_test(cell) and observed_functions(cell.source)
@@ -112,6 +115,22 @@ class Session:
             raise
         finally:
             cell.outputs = outputs.collected + cell.outputs
+
+    def _repeat(self, test: NotebookNode) -> None:
+        """Run a test again with each other seed, and note where the score is another one."""
+        first = earned(test)
+        for seed in self._seeds[1:]:
+            self._seed(seed, test)
+            again = copy.deepcopy(test)
+            again.outputs = []
+            self._run_cell(again, _label(test))
+            if earned(again) != first:
+                self._notes.append(reasons.hangs_on_seed(_label(test), first, self._seeds[0], earned(again), seed))
+        if self._seeds[1:]:
+            self._seed(self._seeds[0], test)
+
+    def _seed(self, seed: int, test: NotebookNode) -> None:
+        self._tell_student(_label(test), time.monotonic() + self.limits.cell_seconds, "seed", b"", seed=seed)
 
     def _student_cell(self, cell: NotebookNode, label: str, deadline: float, outputs: Outputs) -> None:
         self._tell_student(label, deadline, "cell", cell.source.encode())

@@ -8,10 +8,10 @@ import sys
 import tempfile
 from typing import Any
 
+from autograde import testing
 from autograde.engine.shell import CaptureShell, Emit, captured, describe, pack_output, run_cell
 from autograde.engine.wire import Channel, Closed, Frame, decode, encode
 from autograde.plain import plain
-from autograde.testing import seed_generators
 
 MOST_BELOW = 2**20
 """Bytes of what subprocesses wrote that one cell passes on."""
@@ -39,6 +39,8 @@ def serve(channel: Channel, shell: CaptureShell) -> None:
                 answer = _look(shell, frame)
             below.pass_on(emit)
             channel.send("answer", **answer)
+        elif frame.kind == "seed":
+            testing.SEED = frame.facts["seed"]
 
 
 def _look(shell: CaptureShell, question: Frame) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def _look(shell: CaptureShell, question: Frame) -> dict[str, Any]:
         namespace = dict(shell.user_ns)
         exec(compile(question.facts["source"], f"<{name}>", "exec"), namespace)
         args, kwargs = decode(question.body)
-        seed_generators()
+        testing.seed_generators()
         value = namespace[name](*args, **kwargs)
         return {"body": encode(plain(value, f"the result of {name}")), "returned": True}
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: the judge hears of everything
