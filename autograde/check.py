@@ -89,12 +89,12 @@ def _run(notebook: NotebookNode, folder: Path, limits: Limits) -> Execution:
     Nothing is locked up: it is the student's own code on the student's own machine.
     """
     if sys.platform == "linux":
-        from autograde.engine.processes import WarmParent
+        from autograde.engine.processes import Slot, WarmParent
         from autograde.engine.sandbox import Sandbox
         from autograde.engine.session import Session
 
         with WarmParent(Sandbox(jailed=False)) as warm:
-            return Session(warm, folder, folder, slot=0, threads=1, limits=limits).run(notebook)
+            return Session(warm, folder, folder, Slot(0), threads=1, limits=limits).run(notebook)
     import asyncio
 
     from autograde.kernel import execute

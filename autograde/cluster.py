@@ -13,6 +13,7 @@ from typing import Any
 from distributed import Client, KilledWorker
 
 from autograde import station
+from autograde.engine.gpus import NoGpuError
 from autograde.engine.sandbox import Sandbox
 from autograde.execution import EngineError
 from autograde.journal import engine_version
@@ -67,10 +68,11 @@ class Cluster:
 
     def in_parallel(self, plan: Plan, work: Mapping[Key, Read]) -> Iterator[tuple[Key, Result]]:
         """See `Place`. What is running when the caller stops is cancelled, and nobody hears of it."""
+        needs = self._needs(plan)
         name = f"autograde-{uuid.uuid4().hex}"  # another run of the same assignment must not take it away with its own
         self._client.register_plugin(station.Assignment(name, pack_plan(plan)))
         most = plan.way.limits.most_beside
-        executor = self._client.get_executor(resources={self._promise: 1}, pure=False)
+        executor = self._client.get_executor(resources=needs, pure=False)
 
         def begin(read: Read) -> Future:
             """A future of the submission as read and what came of it, or of the error in reading it."""
@@ -90,6 +92,18 @@ class Cluster:
         finally:
             executor.shutdown(wait=False)
             self._client.unregister_worker_plugin(name)
+
+    def _needs(self, plan: Plan) -> dict[str, int]:
+        """The resources a worker must have to be given a submission."""
+        if not plan.way.limits.gpus:
+            return {self._promise: 1}
+        workers = self._client.scheduler_info()["workers"].values()
+        if not any(station.HAS_GPU in worker["resources"] for worker in workers):
+            raise NoGpuError(
+                "This assignment asks for a GPU, and no worker has one: start one on a machine with a GPU, with "
+                "`autograde worker --sandbox none`."
+            )
+        return {self._promise: 1, station.HAS_GPU: 1}
 
     def _refusals(self) -> list[str]:
         """One line for each worker that gets no submission."""

@@ -50,6 +50,9 @@ class Limits:
     open_files: int = 512
     """Descriptors of a process."""
 
+    gpus: int = 0
+    """GPUs that a submission computes with: 0, or 1, which it then has for itself."""
+
     @property
     def most_beside(self) -> int:
         """Bytes of files beside the notebook; more are left out, so that there is room to write."""
@@ -71,4 +74,6 @@ def limits_for(assignment: str, config: Config) -> Limits:
             raise LimitError(f"There is no limit {name!r} for {assignment}; limits are {', '.join(sorted(known))}.")
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             raise LimitError(f"The limit {name} of {assignment} is {value!r}; it must be a positive number.")
+        if name == "gpus" and value != 1:
+            raise LimitError(f"{assignment} asks for {value!r} GPUs; a submission can have 1.")
     return Limits(**wanted)

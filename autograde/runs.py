@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from autograde import reasons
-from autograde.engine.processes import WarmParent
+from autograde.engine.gpus import NO_GPU, gpus
+from autograde.engine.processes import Slot, WarmParent
 from autograde.engine.sandbox import Sandbox
 from autograde.engine.session import Session
 from autograde.execution import EngineError, Execution, is_short, mark_not_run
@@ -69,11 +70,11 @@ class Plan:
     as_they_are: bool = False
     """Whether notebooks are the author's own, so that nothing in them is put back as it was released."""
 
-    def run(self, submission: Submission, warm: WarmParent, slot: int) -> Ran:
+    def run(self, submission: Submission, warm: WarmParent, slot: Slot) -> Ran:
         """Run the submission's notebooks, one after the other, in processes forked from `warm`."""
         return Ran(submission, {name: self._run_notebook(submission, name, warm, slot) for name in self.masters})
 
-    def _run_notebook(self, submission: Submission, name: str, warm: WarmParent, slot: int) -> Execution:
+    def _run_notebook(self, submission: Submission, name: str, warm: WarmParent, slot: Slot) -> Execution:
         handed_in = submission.notebooks[name]
         if isinstance(handed_in, Reason):
             return mark_not_run(copy.deepcopy(self.masters[name].notebook), handed_in)
@@ -140,9 +141,10 @@ class ThisMachine:
 
     def in_parallel(self, plan: Plan, work: Mapping[Key, Read]) -> Iterator[tuple[Key, Result]]:
         """See `Place`."""
-        slots: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for slot in range(plan.way.jobs):
-            slots.put(slot)
+        free = gpus(self.sandbox) if plan.way.limits.gpus else [NO_GPU] * plan.way.jobs
+        slots: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+        for number, gpu in enumerate(free[: plan.way.jobs]):
+            slots.put(Slot(number, gpu))
 
         def run(read: Read) -> Ran:
             slot = slots.get()

@@ -18,7 +18,8 @@ from distributed import Worker, WorkerPlugin
 from filelock import FileLock, Timeout
 from platformdirs import user_runtime_path
 
-from autograde.engine.processes import WarmParent
+from autograde.engine.gpus import NO_GPU
+from autograde.engine.processes import Slot, WarmParent
 from autograde.engine.sandbox import Sandbox, choose_sandbox
 from autograde.journal import engine_version
 from autograde.parcel import pack_executions, unpack_plan, unpack_submission
@@ -26,6 +27,12 @@ from autograde.runs import Plan
 
 SANDBOX = "AUTOGRADE_SANDBOX"
 """The environment variable that says how a worker locks code up; without it, in namespaces or not at all."""
+
+GPU = "AUTOGRADE_GPU"
+"""The environment variable that says which GPU is a worker's own; without it, none."""
+
+HAS_GPU = "autograde gpu"
+"""The Dask resource of a worker that has one."""
 
 
 def promise_of(jailed: bool, engine: str) -> str:
@@ -53,7 +60,7 @@ class Station:
         self.sandbox: Sandbox = choose_sandbox("none" if os.environ.get(SANDBOX) == "none" else "namespaces")
         self.promise = Promise(socket.gethostname(), self.sandbox.jailed, engine_version())
         self._closing = contextlib.ExitStack()
-        self._slot = self._closing.enter_context(_own_slot())
+        self._slot = Slot(self._closing.enter_context(_own_slot()), os.environ.get(GPU, NO_GPU))
         self._warm = self._closing.enter_context(WarmParent(self.sandbox))
         self._plans: dict[str, Plan] = {}
         self._folders: dict[str, tempfile.TemporaryDirectory] = {}
@@ -122,7 +129,8 @@ def dask_setup(worker: Worker) -> None:
         raise ValueError("A station runs one submission at a time: start its worker with --nthreads 1.")
     _here = Station()
     name = promise_of(_here.promise.jailed, _here.promise.engine)
-    worker.state.total_resources[name] = worker.state.available_resources[name] = 1
+    for resource in [name, HAS_GPU] if os.environ.get(GPU) else [name]:
+        worker.state.total_resources[resource] = worker.state.available_resources[resource] = 1
 
 
 def dask_teardown(worker: Worker) -> None:

@@ -90,8 +90,9 @@ def _place(wall: Wall, scheduler: str | None) -> "Iterator[Place]":
     """This machine, or the cluster of the scheduler at this address."""
     if scheduler:
         from autograde.cluster import Cluster, ClusterError
+        from autograde.engine.gpus import NoGpuError
 
-        with told(ClusterError), Cluster(scheduler, jailed=wall is Wall.NAMESPACES) as cluster:
+        with told(ClusterError, NoGpuError), Cluster(scheduler, jailed=wall is Wall.NAMESPACES) as cluster:
             console.print(f"{cluster.room} workers at {scheduler}", highlight=False, markup=False)
             for line in cluster.refused:
                 errors.print(line, markup=False, highlight=False)

@@ -63,11 +63,12 @@ def told(*kinds: type[Exception]) -> Iterator[None]:
 @contextlib.contextmanager
 def this_machine(wall: Wall) -> "Iterator[ThisMachine]":
     """This machine as a place to run notebooks; tells where it cannot be."""
+    from autograde.engine.gpus import NoGpuError
     from autograde.engine.processes import WarmParent
     from autograde.engine.sandbox import NoSandboxError, choose_sandbox
     from autograde.execution import EngineError
 
-    with told(NoSandboxError, EngineError), WarmParent(choose_sandbox(wall.value)) as warm:
+    with told(NoSandboxError, NoGpuError, EngineError), WarmParent(choose_sandbox(wall.value)) as warm:
         # Only now what takes seconds to import: the warm parent imports at the same time.
         from autograde.runs import ThisMachine
 

@@ -46,6 +46,17 @@ def worker(
             asyncio.run(_serve(scheduler, jobs or cores(), sandbox, host, folder))
 
 
+def _gpus(wall: Wall) -> list[str]:
+    """The GPUs that submissions on this machine can have; none where they could not reach them."""
+    from autograde.engine.gpus import NoGpuError, gpus
+    from autograde.engine.sandbox import Sandbox
+
+    try:
+        return gpus(Sandbox(jailed=wall is Wall.NAMESPACES))
+    except NoGpuError:
+        return []
+
+
 def _tell_promise() -> None:
     """One line for each promise of the jail, kept or not."""
     from dataclasses import fields
@@ -60,11 +71,15 @@ def _tell_promise() -> None:
 
 
 async def _serve(scheduler: str, jobs: int, wall: Wall, host: str | None, folder: str) -> None:
-    """A worker process for each job, started again when it is lost, until a signal or the scheduler ends them."""
+    """A worker process for each job, started again when it is lost, until a signal or the scheduler ends them.
+
+    As many of them as there are GPUs have one each.
+    """
     from distributed import Nanny
 
-    from autograde.station import SANDBOX
+    from autograde.station import GPU, SANDBOX
 
+    devices = _gpus(wall)
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
@@ -75,11 +90,11 @@ async def _serve(scheduler: str, jobs: int, wall: Wall, host: str | None, folder
             host=host,
             local_directory=folder,
             preload=["autograde.station"],
-            env={SANDBOX: wall.value},
+            env={SANDBOX: wall.value} | ({GPU: devices[job]} if job < len(devices) else {}),
             memory_limit=None,  # students' processes have limits of their own; what the worker itself holds is little
             death_timeout=SECONDS_WITHOUT_SCHEDULER,
         )
-        for _ in range(jobs)
+        for job in range(jobs)
     ]
     try:
         try:

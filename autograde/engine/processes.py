@@ -13,6 +13,7 @@ from typing import Any
 
 import msgpack
 
+from autograde.engine.gpus import NO_GPU
 from autograde.engine.sandbox import Sandbox
 from autograde.engine.wire import Channel, Closed, OutOfTime
 from autograde.execution import EngineError
@@ -22,9 +23,17 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"
 """What the warm parent gets of the environment: student code can read the environment its process was born with."""
 
 
+@dataclass(frozen=True)
+class Slot:
+    """Room for one submission: `number` tells those that run at the same time apart, `gpu` is its device, if any."""
+
+    number: int
+    gpu: str = NO_GPU
+
+
 @dataclass
 class Process:
-    """A student process or a judge. `slot` numbers those that run at the same time."""
+    """A student process or a judge."""
 
     pid: int
     pidfd: int
@@ -80,15 +89,17 @@ class WarmParent:
             self._modules = modules
             self._ask_for_modules()
 
-    def fork(self, role: str, work: Path, slot: int, limits: Limits, threads: int, seed: int) -> Process:
+    def fork(self, role: str, work: Path, slot: Slot, limits: Limits, threads: int, seed: int) -> Process:
         """Fork a "student" or a "judge" with a private copy of the folder `work` as its working folder.
 
         `seed` is what observed calls begin with.
 
         Raises `EngineError` where the process cannot be made or locked up.
         """
-        jail = self.sandbox.jail(role, work, slot, limits)
-        request = msgpack.packb({"role": role, "work": str(work), "threads": threads, "seed": seed, "jail": jail})
+        jail = self.sandbox.jail(role, work, slot.number, limits)
+        gpu = slot.gpu if role == "student" else NO_GPU
+        facts = {"role": role, "work": str(work), "threads": threads, "seed": seed, "gpu": gpu, "jail": jail}
+        request = msgpack.packb(facts)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs, self._lock:
             try:

@@ -12,7 +12,7 @@ from autograde import notebook as cells
 from autograde import reasons
 from autograde.engine.judge import observed_functions
 from autograde.engine.outputs import Outputs
-from autograde.engine.processes import Process, WarmParent
+from autograde.engine.processes import Process, Slot, WarmParent
 from autograde.engine.wire import Closed, Frame, OutOfTime, ProtocolError
 from autograde.execution import EngineError, Execution, earned, fail, mark_not_run
 from autograde.limits import Limits
@@ -36,7 +36,7 @@ class Session:
         warm: WarmParent,
         student_files: Path,
         judge_files: Path,
-        slot: int,
+        slot: Slot,
         threads: int,
         limits: Limits,
         seeds: tuple[int, ...] = (SEED,),

@@ -110,6 +110,7 @@ def _become(request: dict[str, Any], descriptor: int, shell: CaptureShell) -> No
         else:
             os.chdir(request["work"])
         os.environ["NBGRADER_EXECUTION"] = "autograde"  # as nbgrader tells a notebook
+        os.environ["CUDA_VISIBLE_DEVICES"] = request["gpu"]
         tempfile.tempdir = None  # found again, in the process's own surroundings
         _use_threads(request["threads"])
         testing.SEED = request["seed"]

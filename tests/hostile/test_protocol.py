@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograde.engine.outputs import Outputs
-from autograde.engine.processes import WarmParent
+from autograde.engine.processes import Slot, WarmParent
 from autograde.engine.session import Session
 from autograde.engine.wire import Channel, ProtocolError, decode, encode
 from autograde.limits import Limits
@@ -36,7 +36,7 @@ def test_a_process_that_reads_nothing_does_not_hold_the_coordinator(sandbox, tmp
     notebook = new_notebook(cells=[new_code_cell(SILENT), new_code_cell("#" * 2_000_000)])
     with WarmParent(sandbox) as warm:
         limits = Limits(cell_seconds=2, grace_seconds=1, notebook_seconds=10)
-        session = Session(warm, tmp_path, tmp_path, slot=0, threads=1, limits=limits)
+        session = Session(warm, tmp_path, tmp_path, Slot(0), threads=1, limits=limits)
         ran = []
         thread = threading.Thread(target=lambda: ran.append(session.run(notebook)), daemon=True)
         thread.start()

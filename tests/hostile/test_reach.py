@@ -8,7 +8,7 @@ import time
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograde.engine.processes import WarmParent
+from autograde.engine.processes import Slot, WarmParent
 from autograde.engine.sandbox import Sandbox
 from autograde.engine.session import Session
 from autograde.limits import Limits
@@ -34,7 +34,7 @@ def test_the_same_code_finds_what_it_looks_for_where_nothing_holds_it_back(name,
     (case,) = (one for one in CASES if one.name == name)
     notebook = new_notebook(cells=[new_code_cell(PLANTED), new_code_cell(filled(case.last, places))])
     with WarmParent(Sandbox(jailed=False)) as warm:
-        ran = Session(warm, tmp_path, tmp_path, slot=0, threads=1, limits=Limits(cell_seconds=3, grace_seconds=1)).run(
+        ran = Session(warm, tmp_path, tmp_path, Slot(0), threads=1, limits=Limits(cell_seconds=3, grace_seconds=1)).run(
             notebook
         )
     assert "LEAK" in str(ran.notebook.cells[1].outputs)
