@@ -25,8 +25,11 @@ def table(audits: list[Audit]) -> Table:
     return made
 
 
-def details(audit: Audit) -> list[str]:
-    """Every problem and every mutant that passed, one text each."""
+def details(audit: Audit, messages: bool) -> list[str]:
+    """Every problem and every mutant that passed, one text each; with `messages`, also what wrong answers were told."""
     told = [f"{audit.assignment}: {problem}" for problem in audit.problems]
     told += [f"{audit.assignment}, remark: {remark}" for remark in audit.remarks]
-    return told + [f"{audit.assignment}, passes all tests: {mutant}" for mutant in audit.survivors]
+    told += [f"{audit.assignment}, passes all tests: {mutant}" for mutant in audit.survivors]
+    if messages:
+        told += [f"\n{audit.assignment}, {title}\n{said}" for title, said in audit.messages.items()]
+    return told

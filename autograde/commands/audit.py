@@ -54,17 +54,13 @@ def audit(
 
         with told(CourseError, AnswersError, LimitError):
             here = find_course(course)
-            done = [
-                _audit_one(here, name, answers or here.root / ANSWERS, machine, jobs, Extent(sample, by_hand, seeds))
-                for name in assignments or here.assignments()
-            ]
+            done = []
+            for name in assignments or here.assignments():
+                extent = Extent(sample, by_hand, seeds)
+                done.append(_audit_one(here, name, answers or here.root / ANSWERS, machine, jobs, extent))
+                for text in details(done[-1], messages):
+                    console.print(text, markup=False, highlight=False)
     console.print(table(done))
-    for one in done:
-        for text in details(one):
-            console.print(text, markup=False, highlight=False)
-        if messages:
-            for title, said in one.messages.items():
-                console.print(f"\n{one.assignment}, {title}\n{said}", markup=False, highlight=False)
     raise typer.Exit(1 if any(one.problems or one.kill_rate < kill_rate for one in done) else 0)
 
 
