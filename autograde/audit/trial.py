@@ -8,6 +8,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from autograde.course import Course
 from autograde.execution import earned, is_short
 from autograde.grade import read_solution, short_of_full_marks
 from autograde.kernel import execute
+from autograde.limits import Limits
 from autograde.reasons import Reason
 from autograde.release import generate_release, masters
 from autograde.restore import restore
@@ -121,12 +123,15 @@ class Trial:
         """Try everything, the mutants in `wrong` among it; `tell` is called after each of `self.steps(wrong)`."""
         start = time.monotonic()
         self._compare(tell)
-        self._in_a_kernel(tell)
-        self._solution_and_release(tell)
-        self._find_dependent(wrong, tell)
-        self._wrong(tell)
-        self._right(tell)
-        self._mutants(wrong, tell)
+        with ThreadPoolExecutor(1) as beside:  # a kernel spends most of its time on starting
+            kernel = beside.submit(self._in_a_kernel, self.way.limits)
+            self._solution_and_release(tell)
+            self._find_dependent(wrong, tell)
+            self._wrong(tell)
+            self._right(tell)
+            self._mutants(wrong, tell)
+            self.audit.problems += [f"The solution in a student's kernel: {text}" for text in kernel.result()]
+            tell()
         self.audit.seconds = time.monotonic() - start
         return self.audit
 
@@ -147,16 +152,14 @@ class Trial:
                 self.audit.remarks.append(f"judged beside the student's code, without observe: {', '.join(loose)}")
         tell()
 
-    def _in_a_kernel(self, tell: Told) -> None:
-        """The solution in a Jupyter kernel, as a student would run it, with the hidden tests in place."""
+    def _in_a_kernel(self, limits: Limits) -> list[str]:
+        """What is missing to full marks when a student runs the solution in a Jupyter kernel, hidden tests in place."""
         executions = {}
         for name, notebook in copy.deepcopy(self.solution).items():
             with tempfile.TemporaryDirectory(prefix="audit-") as folder:
                 lay_out_files(self.source, Path(folder))
-                executions[name] = asyncio.run(execute(notebook, Path(folder), self.way.limits))
-        short = short_of_full_marks(Ran(self._submission(self.solution), executions))
-        self.audit.problems += [f"The solution in a student's kernel: {text}" for text in short]
-        tell()
+                executions[name] = asyncio.run(execute(notebook, Path(folder), limits))
+        return short_of_full_marks(Ran(self._submission(self.solution), executions))
 
     def _solution_and_release(self, tell: Told) -> None:
         """Both with every seed. How long the solution takes limits what is tried from now on."""
