@@ -59,7 +59,7 @@ def audit(
                 extent = Extent(sample, by_hand, seeds)
                 done.append(_audit_one(here, name, answers or here.root / ANSWERS, machine, jobs, extent))
                 for text in details(done[-1], messages):
-                    console.print(text, markup=False, highlight=False)
+                    console.print(text, markup=False, highlight=False, soft_wrap=True)
     console.print(table(done))
     raise typer.Exit(1 if any(one.problems or one.kill_rate < kill_rate for one in done) else 0)
 
