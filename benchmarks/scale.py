@@ -3,6 +3,7 @@
 Run it with `python benchmarks/scale.py`; what the columns mean is in README.md beside this file.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -11,6 +12,7 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +50,7 @@ total()"""
 PIECES = 10
 """Into how many pieces a run is cut, to see whether the last one is as fast as the first."""
 
-console = Console()
+console = Console(width=max(140, Console().width))
 
 
 @dataclass
@@ -63,6 +65,10 @@ class Row:
     """Seconds a submission in each tenth of the class, in order."""
     megabytes: list[float]
     """Memory of this process after each tenth."""
+    coordinator_seconds: float
+    """Processor time of this process for each submission."""
+    gradebook_seconds: float
+    """Time in which this process entered one submission in the gradebook and wrote its notebook."""
     gradebook_megabytes: float
     again_seconds: float
     export_seconds: float
@@ -102,7 +108,10 @@ def _measure(where: str, jobs: int, size: int) -> Row:
         place = _place(where)
         jobs = jobs or place.room
         way = Way(place.sandbox, Limits(), jobs, threads=1)
-        grade(course, ASSIGNMENT, students, way, tell, place)
+        worked = time.process_time()
+        with _stopwatch(gradebook.Book, "enter") as entered:
+            grade(course, ASSIGNMENT, students, way, tell, place)
+        worked = time.process_time() - worked
         seconds = moments[-1] - moments[0]
         begin = time.perf_counter()
         again = grade(course, ASSIGNMENT, students, way, lambda one: None, _place(where))
@@ -115,7 +124,27 @@ def _measure(where: str, jobs: int, size: int) -> Row:
         length = max(1, len(steps) // PIECES)
         pieces = [statistics.mean(steps[i : i + length]) for i in range(0, len(steps) - length + 1, length)]
         database = Path(course.database.removeprefix("sqlite:///")).stat().st_size / 2**20
-        return Row(where, jobs, size, seconds, pieces, megabytes, database, again_seconds, export_seconds)
+        each = worked / size, statistics.mean(entered)
+        return Row(where, jobs, size, seconds, pieces, megabytes, *each, database, again_seconds, export_seconds)
+
+
+@contextlib.contextmanager
+def _stopwatch(owner: type, name: str) -> Iterator[list[float]]:
+    """The seconds of each call of this method, while it lasts."""
+    method, seconds = getattr(owner, name), []
+
+    def timed(*arguments):
+        begin = time.perf_counter()
+        try:
+            return method(*arguments)
+        finally:
+            seconds.append(time.perf_counter() - begin)
+
+    setattr(owner, name, timed)
+    try:
+        yield seconds
+    finally:
+        setattr(owner, name, method)
 
 
 def _place(where: str) -> Place:
@@ -172,6 +201,8 @@ def _table(rows: list[Row]) -> Table:
         "ms each",
         "first/last tenth",
         "MB",
+        "coordinator ms",
+        "gradebook ms",
         "gradebook MB",
         "again s",
         "csv s",
@@ -186,6 +217,8 @@ def _table(rows: list[Row]) -> Table:
             f"{1000 * row.seconds / row.students:.0f}",
             f"{1000 * row.piece_seconds[0]:.0f} / {1000 * row.piece_seconds[-1]:.0f}",
             f"{row.megabytes[0]:.0f} → {row.megabytes[-1]:.0f}",
+            f"{1000 * row.coordinator_seconds:.0f}",
+            f"{1000 * row.gradebook_seconds:.0f}",
             f"{row.gradebook_megabytes:.1f}",
             f"{row.again_seconds:.1f}",
             f"{row.export_seconds:.1f}",
