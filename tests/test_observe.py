@@ -1,6 +1,9 @@
 """How a test cell looks at a student's work, and what its parts say and count."""
 
+import gc
 import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from autograde.engine.judge import observed_functions
 from autograde.plain import NotPlainError
 from autograde.testing import observe, part
 
@@ -210,3 +214,29 @@ def test_an_interrupted_cell_lends_no_points(cell):
 def test_a_cell_run_again_counts_once(cell):
     source = "with part('a', points=1):\n    pass\ntotal()"
     assert [cell(source)[0], cell(source)[0]] == [1, 1]
+
+
+def test_many_threads_may_look_for_observed_functions_at_once():
+    """Python 3.11 raises SystemError in one of them when the collector runs code of ours while another parses."""
+
+    class Slow:
+        def __del__(self):
+            for _ in range(200):
+                pass
+
+    def look(number):
+        for _ in range(50):
+            circle = [Slow()]
+            circle.append(circle)
+        lines = [f"@observe\ndef f{k}(x):\n    return [x + {number}, {{'a': [x, (x, [x])]}}]" for k in range(40)]
+        return observed_functions("\n".join(lines))
+
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+    try:
+        sys.setswitchinterval(1e-6)
+        gc.set_threshold(50)
+        with ThreadPoolExecutor(4) as pool:
+            assert all(len(found) == 40 for found in pool.map(look, range(200)))
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*threshold)

@@ -8,7 +8,8 @@ import ast
 import builtins
 import functools
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from autograde import testing
@@ -40,11 +41,21 @@ def serve(channel: Channel, shell: CaptureShell) -> None:
         channel.send("done")
 
 
-def observed_functions(source: str) -> dict[str, str]:
+_parsing = threading.Lock()
+"""Held while one thread parses: Python 3.11 mixes up how deep two are that parse at once (CPython issue 106905)."""
+
+
+def observed_functions(source: str) -> Mapping[str, str]:
     """The text of every function in a cell that is decorated with `observe`, without its decorators, by name.
 
     Empty for a cell that observes nothing, also for one that is not Python.
     """
+    with _parsing:
+        return _observed_functions(source)
+
+
+@functools.lru_cache(maxsize=256)  # a whole class has the same tests
+def _observed_functions(source: str) -> Mapping[str, str]:
     try:
         tree = ast.parse(source)
     except SyntaxError:  # IPython magics, another language
@@ -62,7 +73,7 @@ def _is_observe(decorator: ast.expr) -> bool:
     return name == "observe"
 
 
-def _observer(channel: Channel, sources: dict[str, str]) -> Callable[[Callable], Callable]:
+def _observer(channel: Channel, sources: Mapping[str, str]) -> Callable[[Callable], Callable]:
     """`observe` for one test cell: calls go to the student process."""
 
     def observe(function: Callable[..., Any]) -> Callable[..., Any]:
