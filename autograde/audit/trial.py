@@ -23,7 +23,7 @@ from autograde.audit.answers import Answer, Answers, read_answers
 from autograde.audit.mutants import Mutant, mutants, solution_lines
 from autograde.course import Course
 from autograde.execution import earned, is_short
-from autograde.grade import read_solution, short_of_full_marks
+from autograde.grade import SOLUTION, read_solution, short_of_full_marks
 from autograde.kernel import execute
 from autograde.limits import Limits
 from autograde.reasons import Reason
@@ -125,9 +125,10 @@ class Trial:
         self._compare(tell)
         with ThreadPoolExecutor(1) as beside:  # a kernel spends most of its time on starting
             kernel = beside.submit(self._in_a_kernel, self.way.limits)
-            self._solution_and_release(tell)
+            self._release(tell)
+            self._limit_time(tell)
             self._find_dependent(wrong, tell)
-            self._wrong(tell)
+            self._solution_and_wrong(tell)
             self._right(tell)
             self._mutants(wrong, tell)
             self.audit.problems += [f"The solution in a student's kernel: {text}" for text in kernel.result()]
@@ -138,7 +139,7 @@ class Trial:
     def steps(self, wrong: list[Mutant]) -> int:
         """How often `run` will tell, or a few times less."""
         answers = len(self.answers.wrong) + len(self.answers.right)
-        return 4 + len(self._changed_first(wrong)) + answers + len(variants.ALL) + len(wrong)
+        return 5 + len(self._changed_first(wrong)) + answers + len(variants.ALL) + len(wrong)
 
     def _compare(self, tell: Told) -> None:
         for name, source in self.sources.items():
@@ -161,14 +162,15 @@ class Trial:
                 executions[name] = asyncio.run(execute(notebook, Path(folder), limits))
         return short_of_full_marks(Ran(self._submission(self.solution), executions))
 
-    def _solution_and_release(self, tell: Told) -> None:
-        """Both with every seed. How long the solution takes limits what is tried from now on."""
-        start = time.monotonic()
-        ((_, solution),) = self._ran({"solution": self.solution}, tell, self.seeds)
-        enough = max(LEAST_SECONDS, SLOWER * (time.monotonic() - start) / len(self.seeds))
-        self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(solution)]
+    def _release(self, tell: Told) -> None:
         ((_, release),) = self._ran({"release": self._restored(self.released)}, tell, self.seeds)
         self.audit.problems += [f"The untouched release: {text}" for text in _not_blank(release)]
+
+    def _limit_time(self, tell: Told) -> None:
+        """Limit what is tried from now on by what the solution takes."""
+        start = time.monotonic()
+        list(self._ran({"solution": self.solution}, tell))
+        enough = max(LEAST_SECONDS, SLOWER * (time.monotonic() - start))
         limits = dataclasses.replace(self.way.limits, cell_seconds=min(self.way.limits.cell_seconds, enough))
         self.way = dataclasses.replace(self.way, limits=limits)
 
@@ -177,13 +179,20 @@ class Trial:
         work = {name: self._part(self.solution, name) for name in self._changed_first(wrong)}
         self.dependent = {name for name, ran in self._ran(work, tell) if short_of_full_marks(ran)}
 
-    def _wrong(self, tell: Told) -> None:
-        """The wrong answers by hand: up to the first test that fails, and to the end where that does not name them."""
+    def _solution_and_wrong(self, tell: Told) -> None:
+        """With every seed, the solution, and the wrong answers by hand up to the first test that fails.
+
+        A wrong answer that is not named there goes on to the end.
+        """
         answers = {answer.title: answer for answer in self.answers.wrong}
-        work = {title: self._changed(answer.cells) for title, answer in self._answered(answers).items()}
+        work = {SOLUTION: self.solution}
+        work |= {title: self._changed(answer.cells) for title, answer in self._answered(answers).items()}
         nameless = {}
         for title, ran in self._ran(work, tell, self.seeds, until_short=True):
             said = "\n".join(short_of_full_marks(ran))
+            if title == SOLUTION:
+                self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(ran)]
+                continue
             self.audit.messages[title] = said
             self.audit.problems += [f"wrong: {title}: {note}" for note in _notes(ran) if note.code == "seed"]
             if not said:
