@@ -86,7 +86,7 @@ class Plan:
             if not lay_out_files(submission.folder, student_files, most):
                 notes.append(reasons.files_left_out(most))
             lay_out_files(self.source, student_files)
-            enough = is_short if self.until_short else lambda cell: False
+            enough = is_short if self.until_short else None
             session = Session(warm, student_files, judge_files, slot, self.way.threads, self.way.limits, self.way.seeds)
             try:
                 execution = session.run(copy.deepcopy(notebook), enough, judge_may_end=False)

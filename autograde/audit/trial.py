@@ -23,7 +23,7 @@ from autograde.audit.answers import Answer, Answers, read_answers
 from autograde.audit.mutants import Mutant, mutants, solution_lines
 from autograde.course import Course
 from autograde.execution import earned, is_short
-from autograde.grade import SOLUTION, read_solution, short_of_full_marks
+from autograde.grade import read_solution, short_of_full_marks
 from autograde.kernel import execute
 from autograde.limits import Limits
 from autograde.reasons import Reason
@@ -128,7 +128,8 @@ class Trial:
             self._release(tell)
             self._limit_time(tell)
             self._find_dependent(wrong, tell)
-            self._solution_and_wrong(tell)
+            self._solution(tell)
+            self._wrong(tell)
             self._right(tell)
             self._mutants(wrong, tell)
             self.audit.problems += [f"The solution in a student's kernel: {text}" for text in kernel.result()]
@@ -179,20 +180,17 @@ class Trial:
         work = {name: self._part(self.solution, name) for name in self._changed_first(wrong)}
         self.dependent = {name for name, ran in self._ran(work, tell) if short_of_full_marks(ran)}
 
-    def _solution_and_wrong(self, tell: Told) -> None:
-        """With every seed, the solution, and the wrong answers by hand up to the first test that fails.
+    def _solution(self, tell: Told) -> None:
+        ((_, solution),) = self._ran({"solution": self.solution}, tell, self.seeds)
+        self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(solution)]
 
-        A wrong answer that is not named there goes on to the end.
-        """
+    def _wrong(self, tell: Told) -> None:
+        """The wrong answers by hand: up to the first test that fails, and to the end where that does not name them."""
         answers = {answer.title: answer for answer in self.answers.wrong}
-        work = {SOLUTION: self.solution}
-        work |= {title: self._changed(answer.cells) for title, answer in self._answered(answers).items()}
+        work = {title: self._changed(answer.cells) for title, answer in self._answered(answers).items()}
         nameless = {}
         for title, ran in self._ran(work, tell, self.seeds, until_short=True):
             said = "\n".join(short_of_full_marks(ran))
-            if title == SOLUTION:
-                self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(ran)]
-                continue
             self.audit.messages[title] = said
             self.audit.problems += [f"wrong: {title}: {note}" for note in _notes(ran) if note.code == "seed"]
             if not said:

@@ -529,7 +529,7 @@ def nms(boxes, scores, threshold, right=nms):
 
 
 # %% wrong [nms] of equal scores the later one first
-# tells: of equal scores the earlier comes first
+# tells: of equal ones the earlier comes first
 def nms(boxes, scores, threshold):
     left, kept = scores.argsort(stable=True).flip(0), []
     while len(left):
