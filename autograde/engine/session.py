@@ -82,7 +82,7 @@ class Session:
                 try:
                     noted = len(self._notes)
                     self._run_cell(cell, _label(cell))
-                    # What was cut short by a limit would be again; and only what ends a run need not be luck.
+                    # A limit would cut it short again; a run that ends at a test hangs on that one alone.
                     if cells.is_test(cell) and len(self._notes) == noted and (enough is None or enough(cell)):
                         self._repeat(cell)
                 except Ended as ended:
