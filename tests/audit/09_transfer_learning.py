@@ -1,5 +1,5 @@
 # %% wrong [freeze] requires_grad set on the module
-# tells: set on a module, nobody reads it
+# tells: set on a module, it has no effect
 def freeze(model, *names):
     for name in names:
         model.get_submodule(name).requires_grad = False
@@ -56,7 +56,7 @@ def freeze(model, *names):
 
 
 # %% wrong [freeze] evaluation mode undone by train
-# tells: is model.train() called first
+# tells: call model.train() first, then eval() of each frozen part
 def training_mode(model, *frozen):
     for name in frozen:
         model.get_submodule(name).eval()
@@ -76,7 +76,7 @@ def training_mode(model, *frozen):
 
 
 # %% wrong [freeze] dropout of the frozen part is forgotten
-# tells: And what of dropout?
+# tells: dropout as well as batch norm
 def training_mode(model, *frozen):
     model.train()
     for name in frozen:
@@ -95,7 +95,7 @@ def training_mode(model, *frozen):
 
 
 # %% wrong [freeze] the flag of the outermost part only
-# tells: is in training mode
+# tells: which reaches every layer within
 def training_mode(model, *frozen):
     model.train()
     for name in frozen:
@@ -103,7 +103,7 @@ def training_mode(model, *frozen):
 
 
 # %% wrong [freeze] evaluation mode without a training mode before
-# tells: only frozen parts should be
+# tells: Call model.train() first
 def training_mode(model, *frozen):
     for name in frozen:
         model.get_submodule(name).eval()
@@ -153,7 +153,7 @@ def replace_head(model, classes):
 
 
 # %% wrong [replace-head] always called fc
-# tells: classifier.3.weight has shape (4, 9)
+# tells: the new layer takes the place of classifier.3
 def replace_head(model, classes):
     old = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
     model.fc = nn.Linear(old.in_features, classes)
@@ -359,7 +359,7 @@ def train_on_features(body, head, images, labels, steps, rate):
 
 
 # %% wrong [probe] softmax before the loss
-# tells: The first loss
+# tells: F.cross_entropy takes logits
 def train_on_features(body, head, images, labels, steps, rate):
     features = body.eval()(images).detach()
     optimizer = torch.optim.SGD(head.parameters(), lr=rate)
@@ -389,7 +389,7 @@ def train_on_features(body, head, images, labels, steps, rate):
 
 
 # %% wrong [probe] the optimiser holds the parameters of a copy
-# tells: the head has learned nothing yet
+# tells: does the optimiser hold head.parameters()?
 def train_on_features(body, head, images, labels, steps, rate):
     twin = nn.Linear(head.in_features, head.out_features)
     features = body.eval()(images).detach()
@@ -508,7 +508,7 @@ def activations(model, images, names, right=activations):
 
 
 # %% wrong [activations] in training mode
-# tells: This is about body.0
+# tells: leave it in the mode in which it comes
 def activations(model, images, names, right=activations):
     return right(model.train(), images, names)
 
@@ -626,7 +626,7 @@ def top_k(logits, classes, k, right=top_k):
 
 
 # %% wrong [grad-cam] gradients of the probability
-# tells: the mean gradients of its logit
+# tells: This is the gradient of the probability
 def grad_cam(model, name, image, c, right=grad_cam):
     handle = model.register_forward_hook(lambda model, inputs, output: output.softmax(dim=1))
     heat = right(model, name, image, c)
@@ -635,7 +635,7 @@ def grad_cam(model, name, image, c, right=grad_cam):
 
 
 # %% wrong [grad-cam] gradients of the loss
-# tells: the mean gradients of its logit
+# tells: This is the gradient of the loss
 def grad_cam(model, name, image, c, right=grad_cam):
     handle = model.register_forward_hook(lambda model, inputs, output: -output.log_softmax(dim=1))
     heat = right(model, name, image, c)
@@ -644,13 +644,13 @@ def grad_cam(model, name, image, c, right=grad_cam):
 
 
 # %% wrong [grad-cam] the class that the network would choose
-# tells: Class 1
+# tells: the most probable class, not of class 1
 def grad_cam(model, name, image, c, right=grad_cam):
     return right(model, name, image, int(model(image[None])[0].argmax()))
 
 
 # %% wrong [grad-cam] the sum of all logits
-# tells: the mean gradients of its logit
+# tells: This is the gradient of the sum of all logits
 def grad_cam(model, name, image, c, right=grad_cam):
     handle = model.register_forward_hook(lambda model, inputs, output: output.sum(dim=1, keepdim=True).expand(-1, 9))
     heat = right(model, name, image, c)
@@ -659,7 +659,7 @@ def grad_cam(model, name, image, c, right=grad_cam):
 
 
 # %% wrong [grad-cam] the largest gradient rather than the mean
-# tells: the mean gradients of its logit
+# tells: The largest gradient of each map was taken
 def grad_cam(model, name, image, c, pooled=lambda slope: slope.amax(dim=(2, 3), keepdim=True)):
     kept = {}
     layer = model.get_submodule(name)
@@ -673,7 +673,7 @@ def grad_cam(model, name, image, c, pooled=lambda slope: slope.amax(dim=(2, 3), 
 
 
 # %% wrong [grad-cam] the mean of absolute gradients
-# tells: the mean gradients of its logit
+# tells: take the mean without abs
 def grad_cam(model, name, image, c):
     kept = {}
     layer = model.get_submodule(name)
@@ -688,7 +688,7 @@ def grad_cam(model, name, image, c):
 
 
 # %% wrong [grad-cam] gradients times maps, place by place
-# tells: the mean gradients of its logit
+# tells: multiplied with the maps place by place
 def grad_cam(model, name, image, c):
     kept = {}
     layer = model.get_submodule(name)
@@ -702,7 +702,7 @@ def grad_cam(model, name, image, c):
 
 
 # %% wrong [grad-cam] the mean over the maps rather than over places
-# tells: the mean gradients of its logit
+# tells: The mean was taken over the maps
 def grad_cam(model, name, image, c):
     kept = {}
     layer = model.get_submodule(name)
@@ -732,7 +732,7 @@ def grad_cam(model, name, image, c):
 
 
 # %% wrong [grad-cam] stretched from the least to the largest instead of ReLU
-# tells: the mean gradients of its logit
+# tells: stretched from its least number
 def grad_cam(model, name, image, c):
     kept = {}
     layer = model.get_submodule(name)
@@ -793,7 +793,7 @@ def grad_cam(model, name, image, c, right=grad_cam):
 
 
 # %% wrong [grad-cam] a frozen network has no gradient
-# tells: does not require grad
+# tells: in a frozen network nothing needs a gradient
 def grad_cam(model, name, image, c):
     kept = {}
     layer = model.get_submodule(name)

@@ -18,13 +18,13 @@ def mask_iou(answer, truth, classes, ignored=255, right=mask_iou):
 
 
 # %% wrong [mask-iou] the recall of each class
-# tells: divided by the true pixels alone
+# tells: pixels that were answered so but are not
 def mask_iou(answer, truth, classes, ignored=255):
     return torch.stack([((answer == k) & (truth == k)).sum() / (truth == k).sum() for k in range(classes)])
 
 
 # %% wrong [mask-iou] the precision of each class
-# tells: divided by the answered pixels alone
+# tells: true pixels that were answered otherwise
 def mask_iou(answer, truth, classes, ignored=255):
     counts = truth != ignored
     answer, truth = answer[counts], truth[counts]
@@ -59,7 +59,7 @@ def mask_iou(answer, truth, classes, ignored=255):
 
 
 # %% wrong [mask-iou] nan unless the class is true somewhere
-# tells: Class 1 occurs, its IoU is 0; you give nan
+# tells: a class in only one of the two is left out
 def mask_iou(answer, truth, classes, ignored=255, right=mask_iou):
     ious = right(answer, truth, classes, ignored)
     return ious.where(ious > 0, torch.nan)
@@ -82,7 +82,7 @@ def mask_iou(answer, truth, classes, ignored=255, right=mask_iou):
 
 
 # %% wrong [mask-iou] only the classes that occur
-# tells: Its shape is
+# tells: Every class has a place
 def mask_iou(answer, truth, classes, ignored=255, right=mask_iou):
     ious = right(answer, truth, classes, ignored)
     return ious[~ious.isnan()]
@@ -144,7 +144,7 @@ def pixel_loss(logits, truth, ignored=255):
 
 
 # %% wrong [pixel-loss] the sum over pixels
-# tells: five equal logits: log 5
+# tells: the sum over the pixels of a picture
 def pixel_loss(logits, truth, ignored=255):
     return F.cross_entropy(logits, truth, ignore_index=ignored, reduction="sum") / len(logits)
 
@@ -456,7 +456,7 @@ def box_iou(a, b, right=box_iou):
 
 
 # %% wrong [box-iou] the numbers read as x, y, width, height
-# tells: 2 · 3 = 6 shared
+# tells: read as x, y, width, height
 def box_iou(a, b, right=box_iou):
     return right(torch.cat([a[:, :2], a[:, :2] + a[:, 2:]], 1), torch.cat([b[:, :2], b[:, :2] + b[:, 2:]], 1))
 
@@ -511,7 +511,7 @@ def nms(boxes, scores, threshold):
 
 
 # %% wrong [nms] boxes that overlap stay, others are dropped
-# tells: This keeps all boxes
+# tells: it is the other way round
 def nms(boxes, scores, threshold):
     left, kept = scores.argsort(descending=True, stable=True), []
     while len(left):
@@ -628,7 +628,7 @@ def matched(boxes, objects, threshold=0.5):
 
 
 # %% wrong [hits] which objects were found instead of which boxes are hits
-# tells: It is [
+# tells: give one answer for each box, not for each object
 def matched(boxes, objects, threshold=0.5):
     return (box_iou(boxes, objects) >= threshold).any(dim=0)
 
@@ -646,7 +646,7 @@ def matched(boxes, objects, threshold=0.5, right=matched):
 
 
 # %% wrong [hits] no object, and an error
-# tells: Your code stopped with
+# tells: without an object it stops with an error
 def matched(boxes, objects, threshold=0.5, right=matched):
     box_iou(boxes, objects).max(dim=1)
     return right(boxes, objects, threshold)
@@ -671,7 +671,7 @@ def precision_and_recall(hits, objects):
 
 
 # %% wrong [hits] two numbers at the end of the list
-# tells: Its shape is ()
+# tells: one number for each place of the list
 def precision_and_recall(hits, objects):
     return hits.float().mean(), hits.sum() / objects
 
