@@ -1,5 +1,5 @@
 # %% wrong [normalised] statistics of each picture
-# tells: each picture has statistics of its own
+# tells: each picture was given its own statistics
 def normalised(images, mean, std):
     floats = images / 255
     return (floats - floats.mean((2, 3), keepdim=True)) / floats.std((2, 3), keepdim=True)
@@ -24,13 +24,13 @@ def normalised(images, mean, std):
 
 
 # %% wrong [normalised] mean and std along the columns
-# tells: Your code stopped with RuntimeError
+# tells: give them the shape (C, 1, 1)
 def normalised(images, mean, std):
     return (images / 255 - mean) / std
 
 
 # %% wrong [normalised] in half precision
-# tells: numbers are wrong
+# tells: 16 bits are too coarse
 def normalised(images, mean, std):
     return ((images / 255).bfloat16() - mean[:, None, None].bfloat16()) / std[:, None, None].bfloat16()
 
@@ -152,14 +152,14 @@ def fast_epoch(model, optimizer, images, labels, order, flips, shifts, mean, std
 
 
 # %% wrong [fast-epoch] bfloat16
-# tells: of the way that weights have moved
+# tells: the network computes in torch.bfloat16
 def fast_epoch(model, optimizer, images, labels, order, flips, shifts, mean, std, size, right=fast_epoch):
     with torch.autocast("cpu", torch.bfloat16):
         return right(model, optimizer, images, labels, order, flips, shifts, mean, std, size)
 
 
 # %% wrong [fast-epoch] pictures in half precision
-# tells: of the way that weights have moved
+# tells: the pictures are rounded
 def fast_epoch(model, optimizer, images, labels, order, flips, shifts, mean, std, size, right=fast_epoch):
     global normalised
     full = normalised
@@ -174,13 +174,13 @@ def fast_epoch(model, optimizer, images, labels, order, flips, shifts, mean, std
 
 
 # %% wrong [fast-epoch] fewer steps, with larger batches
-# tells: of the way that weights have moved
+# tells: there were 2 steps, and there should be 4
 def fast_epoch(model, optimizer, images, labels, order, flips, shifts, mean, std, size, right=fast_epoch):
     return right(model, optimizer, images, labels, order, flips, shifts, mean, std, 2 * size)
 
 
 # %% wrong [fast-epoch] half of the pictures
-# tells: of the way that weights have moved
+# tells: the network saw 7 pictures, and there are 14
 def fast_epoch(model, optimizer, images, labels, order, flips, shifts, mean, std, size, right=fast_epoch):
     return right(model, optimizer, images, labels, order[::2], flips, shifts, mean, std, size)
 
@@ -192,7 +192,7 @@ def fast_epoch(model, optimizer, images, labels, order, flips, shifts, mean, std
 
 
 # %% wrong [fast-epoch] gradients are not cleared
-# tells: gradients of this step only
+# tells: are the gradients of this step only
 def fast_epoch(model, optimizer, images, labels, order, flips, shifts, mean, std, size):
     pictures = flipped_and_shifted(normalised(images, mean, std), flips, shifts)
     for batch, answers in batches(pictures, labels, order, size):
@@ -297,7 +297,7 @@ def triangle(step, steps, peak, share_up=0.2, right=triangle):
 
 
 # %% wrong [triangle] steps counted to T
-# tells: the rates of 9 steps
+# tells: t is divided by T: divide by T + 1
 def triangle(step, steps, peak, share_up=0.2):
     t = (step + 1) / steps
     return peak * min(t / share_up, (1 - t) / (1 - share_up))
@@ -319,7 +319,7 @@ def nesterov_step(weights, gradient, velocity, *, rate, momentum, decay=0.0):
 
 
 # %% wrong [nesterov] the step ahead is kept as velocity
-# tells: the second 1 + 0.9 · 1.9 = 2.71
+# tells: g + µ v was returned as the new velocity
 def nesterov_step(weights, gradient, velocity, *, rate, momentum, decay=0.0):
     gradient = gradient + decay * weights
     velocity = gradient + momentum * (momentum * velocity + gradient)
@@ -353,7 +353,7 @@ def start_average(model):
 
 
 # %% wrong [average] a shallow copy
-# tells: they share memory
+# tells: they share memory. Make a deep copy
 def start_average(model):
     return copy.copy(model)
 
@@ -373,13 +373,13 @@ def update_average(average, model, decay):
 
 
 # %% wrong [average] written into the network
-# tells: is not updated
+# tells: the network itself was changed
 def update_average(average, model, decay, right=update_average):
     right(model, average, 1 - decay)
 
 
 # %% wrong [average] the counter is averaged, too
-# tells: whole numbers are copied
+# tells: copy it from the network, do not average it
 def update_average(average, model, decay):
     for old, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
         old.copy_(decay * old + (1 - decay) * new)
@@ -402,7 +402,7 @@ def whitening_filters(images, size, eps=0.0):
 
 
 # %% wrong [whitening] rows of the eigenvectors
-# tells: the eigenvectors are the columns
+# tells: rows were taken as eigenvectors
 def whitening_filters(images, size, eps=0.0):
     patches = F.unfold(images, size).transpose(0, 1).flatten(1)
     values, vectors = torch.linalg.eigh(patches.cov(correction=0))
@@ -410,7 +410,7 @@ def whitening_filters(images, size, eps=0.0):
 
 
 # %% wrong [whitening] the mean patch is not subtracted
-# tells: subtract the mean patch
+# tells: the mean patch was not subtracted
 def whitening_filters(images, size, eps=0.0):
     patches = F.unfold(images, size).transpose(0, 1).flatten(1)
     values, vectors = torch.linalg.eigh(patches @ patches.T / patches.shape[1])
@@ -438,7 +438,7 @@ def whitening_filters(images, size, eps=0.0):
 
 
 # %% wrong [whitening] patches that do not overlap
-# tells: all patches, overlapping
+# tells: these are patches side by side
 def whitening_filters(images, size, eps=0.0):
     patches = F.unfold(images, size, stride=size).transpose(0, 1).flatten(1)
     values, vectors = torch.linalg.eigh(patches.cov(correction=0))

@@ -40,7 +40,7 @@ class BasicBlock(BasicBlock):
 
 
 # %% wrong [residual] the branch is added to itself
-# tells: away from what they should be
+# tells: not the block's own x: was x overwritten?
 class BasicBlock(BasicBlock):
     def forward(self, x):
         x = F.relu(self.bn1(self.conv1(x)))
@@ -150,7 +150,7 @@ class BasicBlock(BasicBlock):
 
 
 # %% wrong [residual] the branch is cut off from the gradient
-# tells: The gradient takes both ways
+# tells: through the branch. Is there a detach() on one?
 class BasicBlock(BasicBlock):
     def forward(self, x):
         branch = F.relu(self.bn1(self.conv1(x)))
@@ -262,7 +262,7 @@ class Inception(Inception):
 
 
 # %% wrong [inception] the convolution before the pooling
-# tells: The first to be wrong is branch 4
+# tells: In branch 4 the convolution comes first: pool, then 1 × 1
 class Inception(Inception):
     def forward(self, x):
         pooled = self.pooled[0](F.relu(self.pooled[1](x)))
@@ -270,7 +270,7 @@ class Inception(Inception):
 
 
 # %% wrong [inception] one branch behind the other
-# tells: stopped with
+# tells: all four branches begin with x, none with another's result
 class Inception(Inception):
     def forward(self, x):
         return self.pooled(self.five(self.three(self.one(x))))
@@ -307,7 +307,7 @@ def separable(c_in, c_out, kernel=3, stride=1, right=separable):
 
 
 # %% wrong [separable] pointwise first
-# tells: depthwise, has kernels
+# tells: is the depthwise one, with kernels (3, 3)
 def separable(c_in, c_out, kernel=3, stride=1):
     return nn.Sequential(
         nn.Conv2d(c_in, c_out, 1, bias=False),
@@ -328,7 +328,7 @@ def separable(c_in, c_out, kernel=3, stride=1, right=separable):
 
 
 # %% wrong [separable] no norm and no ReLU between the two
-# tells: two kernels, two scales, two shifts
+# tells: each of the two batch norms a scale and a shift
 def separable(c_in, c_out, kernel=3, stride=1, right=separable):
     layers = right(c_in, c_out, kernel, stride)
     return nn.Sequential(layers[0], *layers[3:])
@@ -348,7 +348,7 @@ def separable(c_in, c_out, kernel=3, stride=1, right=separable):
 
 
 # %% wrong [separable] padding for 3 × 3 kernels only
-# tells: Its shape is
+# tells: The depthwise padding is kernel // 2, here 2
 def separable(c_in, c_out, kernel=3, stride=1, right=separable):
     block = right(c_in, c_out, kernel, stride)
     block[0].padding = (1, 1)
@@ -356,7 +356,7 @@ def separable(c_in, c_out, kernel=3, stride=1, right=separable):
 
 
 # %% wrong [separable] a bias in the pointwise convolution
-# tells: no other bias
+# tells: each of the two convolutions has a kernel and no bias
 def separable(c_in, c_out, kernel=3, stride=1, right=separable):
     block = right(c_in, c_out, kernel, stride)
     block[3] = nn.Conv2d(c_in, c_out, 1)
@@ -420,7 +420,7 @@ def layer_cost(layer, shape, right=layer_cost):
 
 
 # %% wrong [layer-cost] the bias is always there
-# tells: has 432 parameters, not 438
+# tells: not 438: it has no bias
 def layer_cost(layer, shape, right=layer_cost):
     if not isinstance(layer, nn.Conv2d):
         return right(layer, shape)
@@ -428,7 +428,7 @@ def layer_cost(layer, shape, right=layer_cost):
 
 
 # %% wrong [layer-cost] dilation ignored
-# tells: nn.Conv2d(3, 4, 3, dilation=2) on
+# tells: dilation is left out
 def layer_cost(layer, shape, right=layer_cost):
     if isinstance(layer, nn.Conv2d):
         layer.dilation = (1, 1)
@@ -436,7 +436,7 @@ def layer_cost(layer, shape, right=layer_cost):
 
 
 # %% wrong [layer-cost] padding on one side only
-# tells: multiply-adds, not
+# tells: padding is counted on one side only
 def layer_cost(layer, shape, right=layer_cost):
     if isinstance(layer, nn.Conv2d):
         shape = (shape[0], shape[1] - layer.padding[0], shape[2] - layer.padding[1])
@@ -444,7 +444,7 @@ def layer_cost(layer, shape, right=layer_cost):
 
 
 # %% wrong [layer-cost] square kernels and maps only
-# tells: multiply-adds, not
+# tells: the height was taken for the width as well
 def layer_cost(layer, shape, right=layer_cost):
     if isinstance(layer, nn.Conv2d):
         shape = (shape[0], shape[1], shape[1])
@@ -602,7 +602,7 @@ def without(net, missing, right=without):
 
 
 # %% wrong [without] taken out one after the other, while the numbers move
-# tells: block 0 is not layer 0
+# tells: the others got new numbers
 def without(net, missing, right=without):
     right(net, missing)
     layers = list(net)
@@ -638,7 +638,7 @@ def without(net, missing, right=without):
 
 
 # %% wrong [without] only the blocks are left
-# tells: Without [1] of 5 blocks
+# tells: Only blocks are left
 def without(net, missing, right=without):
     return nn.Sequential(*(layer for layer in right(net, missing) if isinstance(layer, Block)))
 
