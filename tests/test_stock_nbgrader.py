@@ -84,11 +84,15 @@ def test_stock_feedback_can_be_made(stock):
 
 def test_export_works_on_a_class_that_we_graded(stock):
     ours, _ = stock
-    (ours.classroom / "grades.csv").unlink()
+    table = ours.classroom / "grades.csv"
+    with table.open(newline="") as stream:
+        (written,) = csv.DictReader(stream)
+    table.unlink()
     ran = shell("nbgrader", "export", cwd=ours.root)
     assert ran.returncode == 0, ran.stdout
-    with (ours.classroom / "grades.csv").open(newline="") as stream:
+    with table.open(newline="") as stream:
         (row,) = csv.DictReader(stream)
+    assert written == row
     assert (row["student_id"], float(row["score"]), float(row["max_score"])) == ("half", 4, 8)
 
 
