@@ -220,7 +220,7 @@ def test_a_verdict_that_changes_with_the_seed_is_a_problem(course):
     write_answers(
         course,
         "# %% wrong [shift] lucky\n# tells: should become 11\n"
-        "def shift(numbers):\n    return numbers + 9 + np.random.randint(2)\n",
+        "def shift(numbers):\n    return numbers + 10 - np.random.randint(2)\n",
     )
     result = run(course, "--sample", "0")
     assert result.exit_code == 1
