@@ -192,9 +192,10 @@ def test_what_travels_arrives_as_it_left(course, tmp_path):
 
     here = find_course(course.root, None)
     way = Way(Sandbox(jailed=False), Limits(cell_seconds=7), jobs=3, threads=2, seeds=(5, 6))
-    plan = Plan(here.source("tiny"), masters(here, "tiny"), way)
+    plan = Plan(here.source("tiny"), masters(here, "tiny"), way, until_short=True, as_they_are=True)
     arrived, modules = parcel.unpack_plan(parcel.pack_plan(plan), way.sandbox, tmp_path / "plan")
     assert arrived.masters == plan.masters
+    assert (arrived.until_short, arrived.as_they_are) == (True, True)
     assert (arrived.way.limits, arrived.way.threads, arrived.way.seeds) == (way.limits, 2, (5, 6))
     assert (tmp_path / "plan" / "offset.txt").read_text() == "10"
     assert "numpy" in modules

@@ -138,7 +138,7 @@ class Trial:
         return self.audit
 
     def steps(self, wrong: list[Mutant]) -> int:
-        """How often `run` will tell, or a few times less."""
+        """How often `run` will tell."""
         answers = len(self.answers.wrong) + len(self.answers.right)
         return 5 + len(self._changed_first(wrong)) + answers + len(variants.ALL) + len(wrong)
 
@@ -187,7 +187,8 @@ class Trial:
     def _wrong(self, tell: Told) -> None:
         """The wrong answers by hand: up to the first test that fails, and to the end where that does not name them."""
         answers = {answer.title: answer for answer in self.answers.wrong}
-        work = {title: self._changed(answer.cells) for title, answer in self._answered(answers).items()}
+        texts = {title: answer.cells for title, answer in self._answered(answers).items()}
+        work = {title: self._changed(each) for title, each in texts.items()}
         nameless = {}
         for title, ran in self._ran(work, tell, self.seeds, until_short=True):
             said = "\n".join(short_of_full_marks(ran))
@@ -198,7 +199,7 @@ class Trial:
             elif answers[title].tells in said:
                 self.audit.wrong += 1
             else:
-                nameless[title] = self._with(self.solution, self._answered(answers)[title].cells)
+                nameless[title] = self._with(self.solution, texts[title])
         for title, ran in self._ran(nameless, lambda: None):
             said = self.audit.messages[title] = "\n".join(short_of_full_marks(ran))
             if answers[title].tells in said:

@@ -124,16 +124,16 @@ class Session:
         """Run a test again with each other seed, and note where the score is another one."""
         first = earned(test)
         for seed in self._seeds[1:]:
-            self._seed(seed, test)
+            self._tell_seed(seed, test)
             again = copy.deepcopy(test)
             again.outputs = []
             self._run_cell(again, _label(test))
             if earned(again) != first:
                 self._notes.append(reasons.hangs_on_seed(_label(test), first, self._seeds[0], earned(again), seed))
         if self._seeds[1:]:
-            self._seed(self._seeds[0], test)
+            self._tell_seed(self._seeds[0], test)
 
-    def _seed(self, seed: int, test: NotebookNode) -> None:
+    def _tell_seed(self, seed: int, test: NotebookNode) -> None:
         self._tell_student(_label(test), time.monotonic() + self.limits.cell_seconds, "seed", b"", seed=seed)
 
     def _student_cell(self, cell: NotebookNode, label: str, deadline: float, outputs: Outputs) -> None:
