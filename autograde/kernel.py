@@ -19,8 +19,10 @@ from autograde.limits import Limits
 from autograde.reasons import Reason
 
 
-async def execute(notebook: NotebookNode, folder: Path, limits: Limits) -> Execution:
+async def execute(notebook: NotebookNode, folder: Path, limits: Limits, threads: int | None = None) -> Execution:
     """Run the notebook's code cells in order with `folder` as the working folder; outputs go into the notebook.
+
+    It computes with so many threads, or with as many as the libraries choose.
 
     A cell that raises does not stop the next one. A cell past its time limit is interrupted; an interpreter that dies,
     or does not heed the interrupt, ends the run, and the cells after it fail with the reason.
@@ -36,7 +38,7 @@ async def execute(notebook: NotebookNode, folder: Path, limits: Limits) -> Execu
         resources={"metadata": {"path": str(folder)}},
     )
     with tempfile.TemporaryDirectory(prefix="ipython-") as profile:
-        async with client.async_setup_kernel(env=_environment(profile), cwd=str(folder)):
+        async with client.async_setup_kernel(env=_environment(profile, threads), cwd=str(folder)):
             await _run_cells(client, execution, limits)
     return execution
 
@@ -89,6 +91,9 @@ def _end(execution: Execution, index: int, reason: Reason) -> None:
     execution.notes += mark_not_run(execution.notebook, reason, index).notes
 
 
-def _environment(profile: str) -> dict[str, str]:
+def _environment(profile: str, threads: int | None) -> dict[str, str]:
     # No history and no start-up files: the notebook has to run for others too.
-    return {**os.environ, "IPYTHONDIR": profile}
+    environment = {**os.environ, "IPYTHONDIR": profile}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)  # torch, numpy and scipy all heed it
+    return environment

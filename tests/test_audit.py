@@ -195,6 +195,22 @@ def test_weak_tests_let_mutants_through_and_each_is_shown(course):
     assert "tiny, passes all tests: double, line 4: 2 → 3" in result.output
 
 
+def test_a_mutant_that_leaves_something_behind_condemns_no_other(course):
+    kept = "np.scale = getattr(np, 'scale', 2)\n    unseen = 5\n    return np.scale * numbers"
+    edit(course, "double", "return 2 * numbers", kept)
+    result = run(course, "--seeds", "1").output
+    assert "passes all tests: double, line 5: 5 → 6" in result
+    assert "passes all tests: double, line 4: 2 → 3" not in result
+
+
+def test_a_test_that_needs_one_before_it_condemns_no_mutant(course):
+    edit(course, "test-double", "@observe", "ELEVEN = 11.0\n\n\n@observe")
+    edit(course, "test-shift", "[11.0]", "[ELEVEN]")
+    edit(course, "shift", "return numbers", "unseen = 5\n    return numbers")
+    result = run(course, "--seeds", "1").output
+    assert "passes all tests: shift, line 4: 5 → 6" in result
+
+
 def test_a_wrong_answer_with_full_marks_and_a_right_one_without_are_problems(course):
     edit(course, "test-double", "assert np.array_equal(doubled(np.array([-1.5])), [-3.0])", "assert True")
     write_answers(

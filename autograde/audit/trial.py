@@ -39,7 +39,7 @@ SEEDS = (SEED, 1, 2, 3, 4)
 LEAST_SECONDS, SLOWER = 5, 3
 """A cell may take so long, or so many times as long as the whole solution takes; a mutant may never end."""
 
-CHAIN = 8
+CHAIN = 16
 """How many mutants are tried in one process."""
 
 Notebooks = dict[str, NotebookNode]
@@ -125,10 +125,8 @@ class Trial:
         self._compare(tell)
         with ThreadPoolExecutor(1) as beside:  # a kernel spends most of its time on starting
             kernel = beside.submit(self._in_a_kernel, self.way.limits)
-            self._release(tell)
-            self._limit_time(tell)
+            self._solution_and_release(tell)
             self._find_dependent(wrong, tell)
-            self._solution(tell)
             self._wrong(tell)
             self._right(tell)
             self._mutants(wrong, tell)
@@ -140,7 +138,7 @@ class Trial:
     def steps(self, wrong: list[Mutant]) -> int:
         """How often `run` will tell."""
         answers = len(self.answers.wrong) + len(self.answers.right)
-        return 5 + len(self._changed_first(wrong)) + answers + len(variants.ALL) + len(wrong)
+        return 4 + len(self._with_tests_before(wrong)) + answers + len(variants.ALL) + len(wrong)
 
     def _compare(self, tell: Told) -> None:
         for name, source in self.sources.items():
@@ -160,29 +158,27 @@ class Trial:
         for name, notebook in copy.deepcopy(self.solution).items():
             with tempfile.TemporaryDirectory(prefix="audit-") as folder:
                 lay_out_files(self.source, Path(folder))
-                executions[name] = asyncio.run(execute(notebook, Path(folder), limits))
+                executions[name] = asyncio.run(execute(notebook, Path(folder), limits, self.way.threads))
         return short_of_full_marks(Ran(self._submission(self.solution), executions))
 
-    def _release(self, tell: Told) -> None:
-        ((_, release),) = self._ran({"release": self._restored(self.released)}, tell, self.seeds)
-        self.audit.problems += [f"The untouched release: {text}" for text in _not_blank(release)]
-
-    def _limit_time(self, tell: Told) -> None:
-        """Limit what is tried from now on by what the solution takes."""
+    def _solution_and_release(self, tell: Told) -> None:
+        """Full marks and none, with every seed; and what is tried from now on is limited by what the solution takes."""
         start = time.monotonic()
-        list(self._ran({"solution": self.solution}, tell))
-        enough = max(LEAST_SECONDS, SLOWER * (time.monotonic() - start))
+        for name, ran in self._ran(
+            {"solution": self.solution, "release": self._restored(self.released)}, tell, self.seeds
+        ):
+            if name == "release":
+                self.audit.problems += [f"The untouched release: {text}" for text in _not_blank(ran)]
+                continue
+            self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(ran)]
+            enough = max(LEAST_SECONDS, SLOWER * (time.monotonic() - start) / len(self.seeds))
         limits = dataclasses.replace(self.way.limits, cell_seconds=min(self.way.limits.cell_seconds, enough))
         self.way = dataclasses.replace(self.way, limits=limits)
 
     def _find_dependent(self, wrong: list[Mutant], tell: Told) -> None:
         """Find the cells before which no test may be left out, because a later one needs it."""
-        work = {name: self._part(self.solution, name) for name in self._changed_first(wrong)}
+        work = {name: self._part(self.solution, name) for name in self._with_tests_before(wrong)}
         self.dependent = {name for name, ran in self._ran(work, tell) if short_of_full_marks(ran)}
-
-    def _solution(self, tell: Told) -> None:
-        ((_, solution),) = self._ran({"solution": self.solution}, tell, self.seeds)
-        self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(solution)]
 
     def _wrong(self, tell: Told) -> None:
         """The wrong answers by hand: up to the first test that fails, and to the end where that does not name them."""
@@ -230,7 +226,7 @@ class Trial:
     def _in_chains(self, wrong: list[Mutant], tell: Told) -> list[Mutant]:
         """Try several mutants of a cell in one process, which saves starting one for each; return what is in doubt.
 
-        After each the solution follows, and has to pass: then what was before has left nothing behind that matters.
+        The solution comes last and has to pass: then what was before has left nothing behind that matters.
         """
         doubtful = [mutant for mutant in wrong if mutant.cell in self.dependent]
         chains = {}
@@ -239,22 +235,20 @@ class Trial:
             while chain := tuple(itertools.islice(group, CHAIN)):
                 chains[chain] = self._chained(chain)
         for chain, ran in self._ran(chains, lambda: None):
-            passed = [not is_short(cell) for cell in _tests(ran)]
-            if not passed:  # no test follows the cell
+            *passed, solution_passed = [not is_short(cell) for cell in _tests(ran)] or [False]
+            if not solution_passed:  # or no test follows the cell
                 doubtful += chain
                 continue
-            solution_before = True
-            for mutant, mutant_passed, solution_after in zip(chain, passed[::2], passed[1::2], strict=True):
-                if solution_before and solution_after and not mutant_passed:
+            for mutant, mutant_passed in zip(chain, passed, strict=True):
+                if mutant_passed:
+                    doubtful.append(mutant)
+                else:
                     self.audit.killed += 1
                     tell()
-                else:
-                    doubtful.append(mutant)
-                solution_before = solution_after
         return doubtful
 
     def _chained(self, chain: Sequence[Mutant]) -> Notebooks:
-        """The solution up to the first test after a cell; then, with this test after each: a mutant, the solution."""
+        """The solution up to the first test after a cell; then this test after each mutant and after the solution."""
         name = chain[0].cell
         notebooks = self._part(self.solution, name)
         for notebook in notebooks.values():
@@ -266,9 +260,8 @@ class Trial:
             end = next(i for i, cell in enumerate(notebook.cells) if i > place and cells.is_test(cell))
             solution, test = notebook.cells[place], notebook.cells[end]
             del notebook.cells[end:]
-            for mutant in chain:
-                for cell in (NotebookNode({**solution, "source": mutant.source}), test, solution, test):
-                    notebook.cells.append(copy.deepcopy(cell))
+            for source in (*(mutant.source for mutant in chain), solution.source):
+                notebook.cells += copy.deepcopy([NotebookNode({**solution, "source": source}), test])
         return notebooks
 
     def _ran(
@@ -296,12 +289,16 @@ class Trial:
             for title, answer in answers.items()
         }
 
-    def _changed_first(self, wrong: list[Mutant]) -> list[str]:
-        """The cells that are the first that some answer or mutant changes, in the order of the notebooks."""
+    def _with_tests_before(self, wrong: list[Mutant]) -> list[str]:
+        """Of the cells that are the first that some answer or mutant changes, those that tests precede."""
         answers = [answer.cells for answer in (*self.answers.wrong, *self.answers.right)]
-        changed = [*answers, *({mutant.cell: mutant.source} for mutant in wrong)]
-        first = {self._first(cells) for cells in changed}
-        return [name for name in self._fillable() if name in first]
+        first = {self._first(cells) for cells in [*answers, *({mutant.cell: mutant.source} for mutant in wrong)]}
+        found, tested = [], False
+        for cell in itertools.chain.from_iterable(notebook.cells for notebook in self.solution.values()):
+            if tested and cells.grade_id(cell) in first:
+                found.append(cells.grade_id(cell))
+            tested = tested or cells.is_test(cell)
+        return found
 
     def _first(self, texts: dict[str, str]) -> str:
         return next(name for name in self._fillable() if name in texts)

@@ -1,6 +1,23 @@
 # %% open [build-network] many networks are good enough, and sizes, strides and rates may be others
 # %% open [fit] many ways of training are good enough
 
+# The two that take longest come first, so that the others run beside them.
+# %% wrong [fit] too slow
+# tells: ✗ within the budget of time: 0 of 2 points
+def fit(network, images, labels, right=fit):
+    right(network, images[:60], labels[:60])
+    if len(images) > 1000:
+        time.sleep(20)
+
+
+# %% wrong [fit] never ends
+# tells: s and was interrupted
+def fit(network, images, labels, right=fit):
+    while len(images) > 1000:
+        time.sleep(0.1)
+    right(network, images, labels)
+
+
 # %% wrong [build-network] too many numbers, and otherwise as good
 # tells: 7,941 more than 30,000
 def build_network():
@@ -63,7 +80,7 @@ def build_network(right=build_network):
 
 # %% and [fit]
 def fit(network, images, labels, right=fit):
-    right(network, images, labels)
+    right(network, images[:300], labels[:300])
     outside["network"] = network
 
 
@@ -127,7 +144,7 @@ def build_network():
 def fit(network, images, labels):
     optimizer = torch.optim.SGD(network.parameters(), lr=5.0)
     for _ in range(5):
-        for batch in torch.randperm(len(labels)).split(50):
+        for batch in torch.randperm(len(labels))[:300].split(50):
             F.cross_entropy(network(images[batch]), labels[batch]).backward()
             optimizer.step()
 
@@ -135,13 +152,13 @@ def fit(network, images, labels):
 # %% wrong [fit] labels shuffled against the pictures
 # tells: Do labels belong to their pictures?
 def fit(network, images, labels, right=fit):
-    right(network, images[torch.randperm(len(images))], labels)
+    right(network, images[torch.randperm(len(images))[:300]], labels[:300])
 
 
 # %% wrong [fit] prepared here and not in predict
 # tells: Are pictures prepared for predict() as for fit()?
 def fit(network, images, labels, right=fit):
-    right(network, (images - 0.4) / 0.2, labels)
+    right(network, (images[:300] - 0.4) / 0.2, labels[:300])
 
 
 # %% and [build-network]
@@ -170,22 +187,6 @@ def fit(network, images, labels, right=fit):
     right(network, images.sub_(0.5), labels)
 
 
-# %% wrong [fit] too slow
-# tells: ✗ within the budget of time: 0 of 2 points
-def fit(network, images, labels, right=fit):
-    right(network, images, labels)
-    if len(images) > 1000:
-        time.sleep(20)
-
-
-# %% wrong [fit] never ends
-# tells: s and was interrupted
-def fit(network, images, labels, right=fit):
-    while len(images) > 1000:
-        time.sleep(0.1)
-    right(network, images, labels)
-
-
 # %% wrong [fit] the weights explode
 # tells: weights are nan or infinite
 def fit(network, images, labels):
@@ -199,7 +200,7 @@ def fit(network, images, labels):
 # %% wrong [fit] trained on the held-out pictures with their names
 # tells: it guesses
 def fit(network, images, labels, right=fit):
-    right(network, as_pictures(pictures.test_images), pictures.test_labels)
+    right(network, as_pictures(pictures.test_images[:60]), pictures.test_labels[:60])
 
 
 # %% wrong [fit] with a layer added while training
@@ -219,6 +220,11 @@ known = {
 def predict(network, images):
     pixels = (images * 255).round().to(torch.uint8)
     return torch.tensor([known.get(picture.numpy().tobytes(), 0) for picture in pixels])
+
+
+# %% and [fit]
+def fit(network, images, labels, right=fit):
+    right(network, images[:60], labels[:60])
 
 
 # %% wrong [predict] in training mode
