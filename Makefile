@@ -31,7 +31,7 @@ lint: .venv/ready
 	@echo "Setting up .venv (once; downloads about 3 GB, most of it torch)"
 	@if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --clear --python "$$(command -v $(PYTHON))" .venv && \
-		uv pip install --python $(BIN)/python --require-hashes -r requirements.lock && \
+		uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock && \
 		uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
 	else \
 		$(PYTHON) -m venv --clear .venv && \

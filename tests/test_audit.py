@@ -181,6 +181,7 @@ def test_good_tests_pass_the_audit(course):
     result = run(course, "--messages")
     assert result.exit_code == 0, result.output
     assert "remark: judged beside the student's code, without observe: test-stock" in result.output
+    assert re.search(r"^ tiny +0 +\d+ +1 +(\d+)/\1 +100\.0% +0 +\d+ s *$", result.output, re.MULTILINE), result.output
     assert "tiny, squared" in result.output
     assert "✗ negative numbers: 0 of 2 points" in result.output
 
@@ -272,7 +273,7 @@ def test_an_open_cell_is_not_mutated(course):
     write_answers(course, "# %% open [double] any number will do\n")
     result = run(course, "--seeds", "1").output
     assert "double is not mutated: any number will do" in result
-    tried = [int(re.search(r"\d+ of (\d+) \(", output)[1]) for output in (everything, result)]
+    tried = [int(re.search(r" \d+/(\d+) ", output)[1]) for output in (everything, result)]
     assert 0 < tried[1] < tried[0]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import dataclasses
 import itertools
+import math
 import random
 import tempfile
 import time
@@ -171,7 +172,7 @@ class Trial:
                 self.audit.problems += [f"The untouched release: {text}" for text in _not_blank(ran)]
                 continue
             self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(ran)]
-            enough = max(LEAST_SECONDS, SLOWER * (time.monotonic() - start) / len(self.seeds))
+            enough = max(LEAST_SECONDS, math.ceil(SLOWER * (time.monotonic() - start) / len(self.seeds)))
         limits = dataclasses.replace(self.way.limits, cell_seconds=min(self.way.limits.cell_seconds, enough))
         self.way = dataclasses.replace(self.way, limits=limits)
 

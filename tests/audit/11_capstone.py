@@ -113,7 +113,7 @@ def fit(network, images, labels):
 
 
 # %% wrong [fit] hardly trained
-# tells: ✗ 30 % right: it learns something: 0 of 2 points
+# tells: Does the loss fall in training?
 def fit(network, images, labels):
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-4)
     for batch in torch.randperm(len(labels)).split(50):
@@ -123,7 +123,7 @@ def fit(network, images, labels):
 
 
 # %% wrong [fit] softmax before the loss
-# tells: ✗ 30 % right: it learns something: 0 of 2 points
+# tells: softmax before the loss
 def fit(network, images, labels):
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
     for _ in range(5):
@@ -140,7 +140,7 @@ def build_network():
 
 
 # %% wrong [fit] no zero_grad
-# tells: ✗ 30 % right: it learns something: 0 of 2 points
+# tells: zero_grad()
 def fit(network, images, labels):
     optimizer = torch.optim.SGD(network.parameters(), lr=5.0)
     for _ in range(5):
@@ -150,13 +150,13 @@ def fit(network, images, labels):
 
 
 # %% wrong [fit] labels shuffled against the pictures
-# tells: Do labels belong to their pictures?
+# tells: labels of other pictures?
 def fit(network, images, labels, right=fit):
     right(network, images[torch.randperm(len(images))[:300]], labels[:300])
 
 
 # %% wrong [fit] prepared here and not in predict
-# tells: Are pictures prepared for predict() as for fit()?
+# tells: are pictures prepared for predict() as for fit()?
 def fit(network, images, labels, right=fit):
     right(network, (images[:300] - 0.4) / 0.2, labels[:300])
 
@@ -198,7 +198,7 @@ def fit(network, images, labels):
 
 
 # %% wrong [fit] trained on the held-out pictures with their names
-# tells: it guesses
+# tells: does fit() learn from those it is given?
 def fit(network, images, labels, right=fit):
     right(network, as_pictures(pictures.test_images[:60]), pictures.test_labels[:60])
 
