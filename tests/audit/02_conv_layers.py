@@ -65,7 +65,7 @@ def conv_layer(x, weight, bias=None, stride=(1, 1), padding=(0, 0), right=conv_l
 
 
 # %% wrong [conv-layer] channels last taken for channels first
-# tells: Every kernel has a slice for each channel
+# tells: Axes: picture, channel, row, column
 def conv_layer(x, weight, bias=None, stride=(1, 1), padding=(0, 0), right=conv_layer):
     if x.shape[1] == 1:
         return right(x, weight, bias, stride, padding)
@@ -134,7 +134,7 @@ def colour_layer(size=9, sigma=2.0, right=colour_layer):
 
 
 # %% wrong [layers] blue, green, red
-# tells: map 0 (red)
+# tells: 0 red, 1 green, 2 blue
 def colour_layer(size=9, sigma=2.0, right=colour_layer):
     layer = right(size, sigma)
     layer.weight.data = layer.weight.data.flip(1)

@@ -12,7 +12,7 @@ def lenet_chain(right=lenet_chain):
 
 
 # %% wrong [chain] average pooling
-# tells: away from what they should be
+# tells: Max pooling?
 def lenet_chain(right=lenet_chain):
     return nn.Sequential(*(nn.AvgPool2d(2) if isinstance(one, nn.MaxPool2d) else one for one in right()))
 

@@ -99,7 +99,7 @@ def cross_entropy(logits, labels, right=cross_entropy):
 
 
 # %% wrong [cross-entropy] softmax over the examples
-# tells: ten equal logits give log 10
+# tells: softmax over the classes of each example
 def cross_entropy(logits, labels):
     p = np.exp(logits) / np.exp(logits).sum(axis=0, keepdims=True)
     rows = np.arange(len(labels))
@@ -126,7 +126,7 @@ def conv_backward(x, w, g, right=conv_backward):
 
 
 # %% wrong [conv-backward] the gradient of the weights is flipped
-# tells: a correlation of x with G
+# tells: correlate x with G, not flipped
 def conv_backward(x, w, g, right=conv_backward):
     dx, dw, db = right(x, w, g)
     return dx, dw[::-1, ::-1], db
