@@ -61,12 +61,14 @@ def test_a_spoilt_release_is_noticed_and_mended(course, spoil, told):
 
     check = autograde("release", "--check", "--course", course.root)
     assert check.exit_code == 1
+    assert "tiny: out of date" in check.output
     assert told in check.output
     assert "Run `autograde release`" in check.output
     assert files(exercises) == spoilt, "--check must change nothing"
 
     mend = autograde("release", "--course", course.root)
     assert mend.exit_code == 0, mend.output
+    assert "tiny: written anew" in mend.output
     assert told in mend.output
     assert files(exercises) == before
     assert [path.name for path in exercises.iterdir()] == ["tiny"], "nothing is left behind"

@@ -26,7 +26,8 @@ def release(
         for name in assignments or here.assignments():
             changes = releases.stale(here, name) if check else releases.release(here, name)
             outdated |= bool(changes)
-            console.print(f"{name}: {'up to date' if not changes else ''}", highlight=False)
+            news = "out of date" if check else "written anew, because the release was out of date"
+            console.print(f"{name}: {news if changes else 'up to date'}", highlight=False)
             for change in changes:
                 console.print(f"  {change}", highlight=False)
         orphans = [] if assignments else releases.orphans(here)
