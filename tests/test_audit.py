@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import autograde, cell_of, wall
+from conftest import CHECKOUT, autograde, cell_of, wall
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.preprocessors import ClearSolutions
 
@@ -104,6 +104,15 @@ def test_answers_are_read_with_what_they_need(tmp_path):
     assert [(one.cell, one.before, one.after) for one in answers.equivalent] == [("f", "1", "2"), ("f", "1", "0")]
     assert answers.open == {"g": "many are right"}
     assert read_answers(tmp_path / "none.py", {"f"}).wrong == []
+
+
+def test_what_the_documentation_shows_can_be_read(tmp_path):
+    lines = (CHECKOUT / "docs" / "audit.md").read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "shown.py"
+    path.write_text("\n".join(line[4:] for line in lines if line.startswith("    ") or not line))
+    answers = read_answers(path, {"convolve", "correlate", "pad"})
+    assert [answer.tells for answer in answers.wrong] == ["the kernel was not flipped", "returns a list"]
+    assert [answer.title for answer in answers.right] == ["one product, by einsum"]
 
 
 @pytest.mark.parametrize(

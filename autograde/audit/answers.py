@@ -1,6 +1,6 @@
 """Read the answers an author wrote down for the audit: wrong ones, right ones, and mutants that change nothing.
 
-They lie in `audit/<assignment>.py` beside the folder of sources, or where `c.Audit.directory` says, in sections:
+A file for each assignment, in sections; docs/audit.md tells authors of them:
 
     # %% wrong [convolve] the kernel is not flipped
     # tells: the kernel was not flipped
