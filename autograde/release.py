@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import SaveCells
+from nbgrader.preprocessors import IncludeHeaderFooter, SaveCells
 from traitlets.config import Config
 
 from autograde.course import Course, CourseError
@@ -44,6 +44,12 @@ def generate_release(course: Course, assignment: str) -> dict[str, NotebookNode]
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
         fresh = _generate(course, assignment, Path(folder), in_gradebook=False)
         return {path.stem: read_notebook(path) for path in sorted(fresh.glob("*.ipynb"))}
+
+
+def with_header_and_footer(course: Course, notebook: NotebookNode) -> NotebookNode:
+    """A source notebook with the cells that the course's configuration puts before and after its own."""
+    with contextlib.chdir(course.root):
+        return IncludeHeaderFooter(config=course.config).preprocess(copy.deepcopy(notebook), {})[0]
 
 
 def orphans(course: Course) -> list[Path]:

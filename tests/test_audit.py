@@ -253,6 +253,15 @@ def test_a_verdict_that_changes_with_the_seed_is_a_problem(course):
     assert "wrong: lucky: seed: The test in cell" in result.output
 
 
+def test_the_header_and_footer_of_a_course_are_no_difference(course):
+    with (course.root / "nbgrader_config.py").open("a") as config:
+        for place in ("header", "footer"):
+            nbformat.write(new_notebook(cells=[new_code_cell(f"print('a {place}')")]), course.root / f"{place}.ipynb")
+            config.write(f"\nc.IncludeHeaderFooter.{place} = '{place}.ipynb'\n")
+    result = run(course, "--sample", "0", "--seeds", "1")
+    assert result.exit_code == 0, result.output
+
+
 def test_a_release_that_earns_points_or_stops_is_a_problem(course):
     edit(course, "test-stock", "assert double(3) == 6", "1")
     edit(course, "shift", "### END SOLUTION", "### END SOLUTION\n\nshift(np.ones(1))")

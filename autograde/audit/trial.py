@@ -28,7 +28,7 @@ from autograde.grade import read_solution, short_of_full_marks
 from autograde.kernel import execute
 from autograde.limits import Limits
 from autograde.reasons import Reason
-from autograde.release import generate_release, masters
+from autograde.release import generate_release, masters, with_header_and_footer
 from autograde.restore import restore
 from autograde.runs import Place, Plan, Ran, Way
 from autograde.submissions import Submission, lay_out_files
@@ -91,7 +91,8 @@ class Trial:
         self.seeds = SEEDS[: extent.seeds]
         self.source = course.source(assignment)
         self.masters = masters(course, assignment)
-        self.sources: Notebooks = read_solution(self.source, self.masters).notebooks
+        found = read_solution(self.source, self.masters).notebooks
+        self.sources: Notebooks = {name: with_header_and_footer(course, each) for name, each in found.items()}
         self.solution = self._restored(self.sources)
         self.released = generate_release(course, assignment)
         self.answers: Answers = read_answers(answers, set(self._fillable()))
@@ -379,4 +380,5 @@ def _not_blank(ran: Ran) -> Iterable[str]:
         for cell in execution.notebook.cells:
             for output in cell.get("outputs", []):
                 if output.output_type == "error" and not cells.is_test(cell):
-                    yield f"cell {cells.grade_id(cell)} stops with {strip_ansi(output.ename)}: {output.evalue}"
+                    name = cells.grade_id(cell) or f"[{cell.execution_count}]"
+                    yield f"cell {name} stops with {strip_ansi(output.ename)}: {output.evalue}"
