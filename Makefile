@@ -25,7 +25,8 @@ lint: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The lock decides everything that is installed; pip checks every file against its hash.
+# The lock decides everything that is installed; pip checks every file against its hash. Bytecode is compiled here,
+# because where PYTHONDONTWRITEBYTECODE is set, every new process would compile again all that it imports.
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; $(PYTHON) is " + sys.version.split()[0] + ". Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	@echo "Setting up .venv (once; downloads about 3 GB, most of it torch)"
@@ -38,6 +39,7 @@ lint: .venv/ready
 		$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock && \
 		$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
 	fi
+	@$(BIN)/python -m compileall -q autograde lectures/cnnlab
 	@touch $@
 
 lock: .venv/ready
