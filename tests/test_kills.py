@@ -14,7 +14,10 @@ import time
 import pytest
 from conftest import Course, autograde, cell_of, grading, rows, wall
 
-from autograde.engine.processes import WarmParent
+from autograde.engine.processes import Slot, WarmParent
+from autograde.engine.sandbox import Sandbox
+from autograde.execution import EngineError
+from autograde.limits import Limits
 
 KILLS = int(os.environ.get("AUTOGRADE_KILLS", "2"))
 STUDENTS = 6
@@ -114,6 +117,40 @@ def test_a_process_that_is_killed_costs_nobody_a_point(ungraded, undisturbed, pr
     final = grade(ungraded)
     assert final.exit_code == 0, final.output
     assert rows(ungraded) == rows(undisturbed[0])
+
+
+def test_who_notices_after_a_new_warm_parent_was_started_still_hears_of_the_old_ones_end(tmp_path):
+    with WarmParent(Sandbox(jailed=False)) as warm:
+        before = warm.fork("student", tmp_path, Slot(0), Limits(), threads=1, seed=0)
+        warm.check_alive(before)
+        warm._program.kill()
+        warm._program.wait()
+        warm.restart()
+        with pytest.raises(EngineError, match="warm parent ended"):
+            warm.check_alive(before)
+        after = warm.fork("student", tmp_path, Slot(0), Limits(), threads=1, seed=0)
+        warm.check_alive(after)
+        before.kill()
+        after.kill()
+
+
+def test_a_judge_that_is_killed_while_the_student_computes_is_replaced(ungraded, processes):
+    """It is gone when the answer is sent; the submission is run once more, and nobody has to grade again."""
+    killed = threading.Event()
+
+    def strike():
+        while not processes["judge"]:
+            time.sleep(0.01)
+        time.sleep(1)  # every call of `double` sleeps for 0.4 s, so most of the time the student computes
+        if kill_judge(processes):
+            killed.set()
+
+    killer = threading.Thread(target=strike)
+    killer.start()
+    result = grade(ungraded)
+    killer.join()
+    assert killed.is_set()
+    assert result.exit_code == 0, result.output
 
 
 def test_a_test_that_ends_its_own_judge_is_named(course):

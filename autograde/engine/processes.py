@@ -40,6 +40,8 @@ class Process:
     channel: Channel
     alone: bool = field(default=False)
     """Whether the process leads a group of its own instead of living in a namespace."""
+    start: int = field(default=0)
+    """Which start of the warm parent it was forked from."""
 
     def interrupt(self) -> None:
         """Send Ctrl-C."""
@@ -69,6 +71,7 @@ class WarmParent:
         self.sandbox = sandbox
         self._modules: tuple[str, ...] = ()
         self._lock = threading.Lock()
+        self._starts = 0
         self._start()
 
     def __enter__(self) -> "WarmParent":
@@ -108,16 +111,18 @@ class WarmParent:
                 message, descriptors, _, _ = socket.recv_fds(self._requests, 64, 1)
             except OSError:
                 message = b""
+            start = self._starts
         if not message:
             raise EngineError("The warm parent is gone; it may have been killed for its memory.")
-        process = Process(msgpack.unpackb(message), descriptors[0], Channel(ours), alone=jail is None)
+        process = Process(msgpack.unpackb(message), descriptors[0], Channel(ours), alone=jail is None, start=start)
         self._wait_until_locked_up(process)
         return process
 
-    def check_alive(self) -> None:
-        """Raise `EngineError` where the warm parent has ended, which ends everything forked from it."""
+    def check_alive(self, process: Process) -> None:
+        """Raise `EngineError` where the warm parent that forked `process` has ended, which ends `process` as well."""
         with self._lock:
-            if self._has_ended():
+            # Another thread may have noticed before, and started a new one.
+            if process.start != self._starts or self._has_ended():
                 raise EngineError("The warm parent ended, and the submission with it.")
 
     def restart(self) -> None:
@@ -158,6 +163,7 @@ class WarmParent:
                 start_new_session=True,
             )
         self._ready = False
+        self._starts += 1
         self._ask_for_modules()
 
     def _ask_for_modules(self) -> None:

@@ -145,13 +145,13 @@ class Session:
     def _judge_cell(self, cell: NotebookNode, label: str, deadline: float, outputs: Outputs) -> None:
         """Run a test cell in the judge, handing its questions on to the student process."""
         judge = self._ready_judge()
-        judge.channel.send("cell", cell.source.encode())
+        self._tell_judge("cell", cell.source.encode())
         ended: Ended | None = None
         while True:
             try:
                 frame = judge.channel.receive(deadline + self.limits.grace_seconds + self.limits.judge_seconds)
             except (Closed, OutOfTime) as error:
-                self._warm.check_alive()
+                self._warm.check_alive(judge)
                 self._end_judge()
                 ended_itself = isinstance(error, Closed)
                 if ended_itself and not self._judge_may_end:
@@ -172,7 +172,7 @@ class Session:
                 except Ended as reason:
                     ended = reason
             answer = answer or _no_answer("RuntimeError", ended.reason.text)
-            judge.channel.send("answer", answer.body, **answer.facts)
+            self._tell_judge("answer", answer.body, **answer.facts)
         if ended:
             # Parts of this cell that had passed keep their points; only the cells after it were not reached.
             raise ended
@@ -226,7 +226,7 @@ class Session:
 
     def _crashed(self, label: str) -> Ended:
         """The student process ended by itself; raises `EngineError` where the harness pulled it down."""
-        self._warm.check_alive()
+        self._warm.check_alive(self._student)
         return Ended(reasons.crashed(label))
 
     def _ready_judge(self) -> Process:
@@ -234,9 +234,15 @@ class Session:
         if self._judge is None:
             self._judge = self._fork("judge")
             for source in self._given:
-                self._judge.channel.send("cell", source.encode())
+                self._tell_judge("cell", source.encode())
                 self._wait_for_given()
         return self._judge
+
+    def _tell_judge(self, kind: str, body: bytes, **facts: Any) -> None:
+        try:
+            self._judge.channel.send(kind, body, **facts)
+        except Closed as error:  # it was waiting, not running the test, so the test is not at fault
+            raise EngineError("The judge ended while it waited; it may have been killed.") from error
 
     def _wait_for_given(self) -> None:
         try:
