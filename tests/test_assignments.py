@@ -2,6 +2,7 @@
 
 import ast
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -37,11 +38,8 @@ def test_there_is_something_to_audit():
     assert {name.partition("/")[0] for name in TESTS} == set(ASSIGNMENTS)
 
 
-@pytest.fixture(scope="module", params=ASSIGNMENTS)
-def graded(request, tmp_path_factory):
-    """An assignment's sources, and its classroom after its solution and its untouched release were graded."""
-    assignment = request.param
-    classroom = tmp_path_factory.mktemp(assignment)
+def grade_ourselves(assignment, classroom):
+    """Grade an assignment's solution and its untouched release; the sources, and what the command did."""
     sources = {}
     for path in (CHECKOUT / "solutions" / assignment).glob("*.ipynb"):
         sources[path.stem] = nbformat.read(path, as_version=4)
@@ -50,9 +48,26 @@ def graded(request, tmp_path_factory):
             folder = classroom / "submitted" / student / assignment
             folder.mkdir(parents=True, exist_ok=True)
             nbformat.write(notebook, folder / path.name)
-    done = shell("autograde", "grade", assignment, "--no-proof", "--classroom", classroom, *wall(), cwd=CHECKOUT)
+    options = ["--no-proof", "--jobs", "1", "--classroom", classroom, *wall()]
+    return sources, shell("autograde", "grade", assignment, *options, cwd=CHECKOUT)
+
+
+@pytest.fixture(scope="module")
+def gradings(tmp_path_factory):
+    """Two at a time: most of each is one process that starts."""
+    with ThreadPoolExecutor(2) as pool:
+        classrooms = {assignment: tmp_path_factory.mktemp(assignment) for assignment in ASSIGNMENTS}
+        yield {name: (folder, pool.submit(grade_ourselves, name, folder)) for name, folder in classrooms.items()}
+        pool.shutdown(cancel_futures=True)  # of assignments that nobody asked for
+
+
+@pytest.fixture(scope="module", params=ASSIGNMENTS)
+def graded(request, gradings):
+    """An assignment's sources, and its classroom after its solution and its untouched release were graded."""
+    classroom, grading = gradings[request.param]
+    sources, done = grading.result()
     assert done.returncode == 0, done.stdout
-    return assignment, sources, classroom, done.stdout
+    return request.param, sources, classroom, done.stdout
 
 
 def scores(assignment, classroom, student):
@@ -153,7 +168,10 @@ def test_right_answers_pass_and_wrong_ones_fail():
     The capstone trains a network in each trial, which is too long for here.
     """
     short = [name for name in ASSIGNMENTS if name != "11_capstone"]
-    options = ["--seeds", "1", "--sample", "1", "--by-hand", "1"]
-    done = shell("autograde", "audit", *short, *options, *wall(), cwd=CHECKOUT)
-    assert done.returncode == 0, done.stdout
-    assert all(name in done.stdout for name in short)
+    options = ["--seeds", "1", "--sample", "1", "--by-hand", "1", "--jobs", "1", *wall()]
+    with ThreadPoolExecutor(2) as pool:
+        halves = [short[::2], short[1::2]]
+        audits = list(pool.map(lambda half: shell("autograde", "audit", *half, *options, cwd=CHECKOUT), halves))
+    for half, done in zip(halves, audits, strict=True):
+        assert done.returncode == 0, done.stdout
+        assert all(name in done.stdout for name in half)

@@ -70,23 +70,31 @@ def table(output):
     return [line for line in output.splitlines() if line.startswith("│")]
 
 
-@pytest.fixture
-def both(course, tmp_path):
-    """The same class twice."""
+@pytest.fixture(scope="module")
+def alone(template, tmp_path_factory):
+    """The class graded on this machine alone: its course, and what the command said."""
+    course = Course(shutil.copytree(template.root, tmp_path_factory.mktemp("alone") / "course"))
     hand_in_class(course)
-    return course, Course(shutil.copytree(course.root, tmp_path / "again"))
+    result = grade(course)
+    assert result.exit_code == 0, result.output
+    return course, result.output
 
 
-def test_a_cluster_grades_to_the_same_gradebook(both, two_workers):
-    here, there = both
-    alone = grade(here)
-    assert alone.exit_code == 0, alone.output
+@pytest.fixture
+def there(course):
+    """The same class, ungraded, to be graded elsewhere."""
+    hand_in_class(course)
+    return course
+
+
+def test_a_cluster_grades_to_the_same_gradebook(alone, there, two_workers):
+    here, said = alone
     clustered = grade(there, "--scheduler", two_workers.address)
     assert clustered.exit_code == 0, clustered.output
     assert f"2 workers at {two_workers.address}" in clustered.output
     assert rows(there) == rows(here)
     assert len(rows(there)) == 8
-    assert table(clustered.output) == table(alone.output)
+    assert table(clustered.output) == table(said)
     unchanged = grade(there, "--scheduler", two_workers.address)
     assert "8 of them unchanged since they were graded" in unchanged.output
 
@@ -143,9 +151,8 @@ def test_a_weaker_worker_is_refused_and_a_killer_is_given_up_after_two(course, t
         assert cluster.worker_pids() != first
 
 
-def test_two_hosts_grade_to_the_same_gradebook(both, tmp_path):
+def test_two_hosts_grade_to_the_same_gradebook(alone, there, tmp_path):
     """Two network namespaces, each with a worker that reaches the scheduler over a network only."""
-    here, there = both
     folder = tmp_path / "logs"
     folder.mkdir()
     with hosts(2) as (address, names), running(folder, address) as cluster:
@@ -157,8 +164,7 @@ def test_two_hosts_grade_to_the_same_gradebook(both, tmp_path):
         clustered = grade(there, "--scheduler", cluster.address)
         assert clustered.exit_code == 0, clustered.output
         assert "2 workers at tcp://10.77.0.1" in clustered.output
-    assert grade(here).exit_code == 0
-    assert rows(there) == rows(here)
+    assert rows(there) == rows(alone[0])
 
 
 def test_a_worker_with_other_packages_is_refused(two_workers):

@@ -134,7 +134,7 @@ def test_who_notices_after_a_new_warm_parent_was_started_still_hears_of_the_old_
         after.kill()
 
 
-def test_a_judge_that_is_killed_while_the_student_computes_is_replaced(ungraded, processes):
+def test_a_judge_that_is_killed_while_the_student_computes_is_replaced(course, undisturbed, processes):
     """It is gone when the answer is sent; the submission is run once more, and nobody has to grade again."""
     killed = threading.Event()
 
@@ -147,7 +147,8 @@ def test_a_judge_that_is_killed_while_the_student_computes_is_replaced(ungraded,
 
     killer = threading.Thread(target=strike)
     killer.start()
-    result = grade(ungraded)
+    shutil.copytree(undisturbed[0].submitted("student0"), course.submitted("student0"), dirs_exist_ok=True)
+    result = grade(course)
     killer.join()
     assert killed.is_set()
     assert result.exit_code == 0, result.output
