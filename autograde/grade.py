@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from autograde import notebook as cells
 from autograde import reasons
@@ -13,9 +12,9 @@ from autograde.engine.processes import WarmParent
 from autograde.execution import points
 from autograde.gradebook import Book, Score
 from autograde.journal import basis_of, key_of
-from autograde.notebook import read_notebook, storable
+from autograde.notebook import storable
 from autograde.reasons import Reason
-from autograde.release import masters, register
+from autograde.release import masters, read_source, register
 from autograde.runs import Place, Plan, Ran, Read, Result, ThisMachine, Way
 from autograde.storage import StorageError, held, refusals_told
 from autograde.submissions import Submission, read_submission
@@ -114,7 +113,8 @@ def _grade(
             else:
                 work[student] = partial(read_handed_in, course, assignment, list(master), student)
         if work and way.proof:
-            work = {SOLUTION: partial(read_solution, source, master), **work}  # beside the first submissions
+            solution = partial(read_solution, course, assignment, list(master))
+            work = {SOLUTION: solution, **work}  # beside the first submissions
         results = place.in_parallel(Plan(source, master, way), work)
         with contextlib.closing(results):
             for student, result in _proven(results) if way.proof else results:
@@ -128,9 +128,10 @@ def read_handed_in(course: Course, assignment: str, names: list[str], student: s
     return read_submission(course, assignment, student, names)
 
 
-def read_solution(source: Path, names: Iterable[str]) -> Submission:
-    """The assignment's own solution, in the folder `source`, as if it had been handed in."""
-    return Submission(SOLUTION, source, {name: read_notebook(source / f"{name}.ipynb") for name in names})
+def read_solution(course: Course, assignment: str, names: list[str]) -> Submission:
+    """The assignment's own solution as if it had been handed in."""
+    notebooks = {name: read_source(course, assignment, name) for name in names}
+    return Submission(SOLUTION, course.source(assignment), notebooks)
 
 
 def _proven(results: Iterable[tuple[str, Result]]) -> Iterator[tuple[str, Result]]:

@@ -46,10 +46,13 @@ def generate_release(course: Course, assignment: str) -> dict[str, NotebookNode]
         return {path.stem: read_notebook(path) for path in sorted(fresh.glob("*.ipynb"))}
 
 
-def with_header_and_footer(course: Course, notebook: NotebookNode) -> NotebookNode:
-    """A source notebook with the cells that the course's configuration puts before and after its own."""
-    with contextlib.chdir(course.root):
-        return IncludeHeaderFooter(config=course.config).preprocess(copy.deepcopy(notebook), {})[0]
+def read_source(course: Course, assignment: str, name: str) -> NotebookNode:
+    """A source notebook, with the cells that the course's configuration puts before and after those of every one."""
+    around = IncludeHeaderFooter(config=course.config)
+    for place in ("header", "footer"):
+        if path := getattr(around, place):
+            setattr(around, place, str(course.root / path))
+    return around.preprocess(read_notebook(course.source(assignment) / f"{name}.ipynb"), {})[0]
 
 
 def orphans(course: Course) -> list[Path]:

@@ -38,7 +38,7 @@ def test_there_is_something_to_audit():
     assert {name.partition("/")[0] for name in TESTS} == set(ASSIGNMENTS)
 
 
-def grade_ourselves(assignment, classroom):
+def grade_solution_and_release(assignment, classroom):
     """Grade an assignment's solution and its untouched release; the sources, and what the command did."""
     sources = {}
     for path in (CHECKOUT / "solutions" / assignment).glob("*.ipynb"):
@@ -57,7 +57,9 @@ def gradings(tmp_path_factory):
     """Two at a time: most of each is one process that starts."""
     with ThreadPoolExecutor(2) as pool:
         classrooms = {assignment: tmp_path_factory.mktemp(assignment) for assignment in ASSIGNMENTS}
-        yield {name: (folder, pool.submit(grade_ourselves, name, folder)) for name, folder in classrooms.items()}
+        yield {
+            name: (folder, pool.submit(grade_solution_and_release, name, folder)) for name, folder in classrooms.items()
+        }
         pool.shutdown(cancel_futures=True)  # of assignments that nobody asked for
 
 

@@ -256,8 +256,9 @@ def test_a_verdict_that_changes_with_the_seed_is_a_problem(course):
 def test_the_header_and_footer_of_a_course_are_no_difference(course):
     with (course.root / "nbgrader_config.py").open("a") as config:
         for place in ("header", "footer"):
-            nbformat.write(new_notebook(cells=[new_code_cell(f"print('a {place}')")]), course.root / f"{place}.ipynb")
+            nbformat.write(new_notebook(cells=[new_code_cell(f"{place} = 0")]), course.root / f"{place}.ipynb")
             config.write(f"\nc.IncludeHeaderFooter.{place} = '{place}.ipynb'\n")
+    edit(course, "shift", "return numbers", "return header + numbers")
     result = run(course, "--sample", "0", "--seeds", "1")
     assert result.exit_code == 0, result.output
 

@@ -9,9 +9,10 @@ import re
 import shutil
 from dataclasses import dataclass
 
+import nbformat
 import pytest
 from conftest import Course, autograde, cell_of, shell, wall
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_notebook
 
 DUE = datetime.datetime(2026, 1, 31, 12)
 LIMIT = '\nc.Limits.assignments = {"tiny": {"cell_seconds": 4}}\n'
@@ -554,3 +555,16 @@ def test_an_assignment_whose_solution_fails_its_own_tests_grades_nobody(course):
     assert "1 and 2 should become 2 and 4" in done.stdout
     assert "Traceback" not in done.stdout
     assert not (course.classroom / "autograded").exists()
+
+
+def test_a_solution_that_needs_the_header_of_its_course_is_proven(course):
+    nbformat.write(new_notebook(cells=[new_code_cell("two = 2")]), course.root / "header.ipynb")
+    with (course.root / "nbgrader_config.py").open("a") as config:
+        config.write("\nc.IncludeHeaderFooter.header = 'header.ipynb'\n")
+    course.source.write_text(course.source.read_text().replace("return 2 * numbers", "return two * numbers"))
+    solved = course.solved()
+    solved.cells.insert(0, new_code_cell("two = 2"))
+    course.hand_in("ada", solved)
+    result = autograde("grade", "tiny", "--course", course.root, "--no-feedback", *wall())
+    assert result.exit_code == 0, result.output
+    assert "6 / 8" in result.output

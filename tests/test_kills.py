@@ -136,22 +136,23 @@ def test_who_notices_after_a_new_warm_parent_was_started_still_hears_of_the_old_
 
 def test_a_judge_that_is_killed_while_the_student_computes_is_replaced(course, undisturbed, processes):
     """It is gone when the answer is sent; the submission is run once more, and nobody has to grade again."""
-    killed = threading.Event()
+    shutil.copytree(undisturbed[0].submitted("student0"), course.submitted("student0"), dirs_exist_ok=True)
+    over, killed = threading.Event(), []
 
     def strike():
-        while not processes["judge"]:
-            time.sleep(0.01)
-        time.sleep(1)  # every call of `double` sleeps for 0.4 s, so most of the time the student computes
-        if kill_judge(processes):
-            killed.set()
+        while not processes["judge"] and not over.wait(0.01):
+            pass
+        time.sleep(0.3)  # every call of `double` sleeps for 0.4 s, so by now the judge waits for one
+        killed.append(kill_judge(processes))
 
     killer = threading.Thread(target=strike)
     killer.start()
-    shutil.copytree(undisturbed[0].submitted("student0"), course.submitted("student0"), dirs_exist_ok=True)
     result = grade(course)
+    over.set()
     killer.join()
-    assert killed.is_set()
+    assert killed == [True]
     assert result.exit_code == 0, result.output
+    assert rows(course)["student0"] == rows(undisturbed[0])["student0"]
 
 
 def test_a_test_that_ends_its_own_judge_is_named(course):

@@ -28,7 +28,7 @@ from autograde.grade import read_solution, short_of_full_marks
 from autograde.kernel import execute
 from autograde.limits import Limits
 from autograde.reasons import Reason
-from autograde.release import generate_release, masters, with_header_and_footer
+from autograde.release import generate_release, masters
 from autograde.restore import restore
 from autograde.runs import Place, Plan, Ran, Way
 from autograde.submissions import Submission, lay_out_files
@@ -91,8 +91,7 @@ class Trial:
         self.seeds = SEEDS[: extent.seeds]
         self.source = course.source(assignment)
         self.masters = masters(course, assignment)
-        found = read_solution(self.source, self.masters).notebooks
-        self.sources: Notebooks = {name: with_header_and_footer(course, each) for name, each in found.items()}
+        self.sources: Notebooks = read_solution(course, assignment, list(self.masters)).notebooks
         self.solution = self._restored(self.sources)
         self.released = generate_release(course, assignment)
         self.answers: Answers = read_answers(answers, set(self._fillable()))
@@ -165,15 +164,15 @@ class Trial:
 
     def _solution_and_release(self, tell: Told) -> None:
         """Full marks and none, with every seed; and what is tried from now on is limited by what the solution takes."""
-        start = time.monotonic()
-        for name, ran in self._ran(
-            {"solution": self.solution, "release": self._restored(self.released)}, tell, self.seeds
-        ):
-            if name == "release":
+        start, seconds = time.monotonic(), 0.0
+        work = {"solution": self.solution, "release": self._restored(self.released)}
+        for name, ran in self._ran(work, tell, self.seeds):
+            if name == "solution":
+                seconds = (time.monotonic() - start) / len(self.seeds)
+                self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(ran)]
+            else:
                 self.audit.problems += [f"The untouched release: {text}" for text in _not_blank(ran)]
-                continue
-            self.audit.problems += [f"The solution: {text}" for text in short_of_full_marks(ran)]
-            enough = max(LEAST_SECONDS, math.ceil(SLOWER * (time.monotonic() - start) / len(self.seeds)))
+        enough = max(LEAST_SECONDS, math.ceil(SLOWER * seconds))
         limits = dataclasses.replace(self.way.limits, cell_seconds=min(self.way.limits.cell_seconds, enough))
         self.way = dataclasses.replace(self.way, limits=limits)
 
