@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lab release lint lock clean
+.PHONY: demo test slow lab release lint lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/ready
@@ -14,6 +14,9 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest tests/jail
 	$(BIN)/python -m pytest
+
+slow: .venv/ready
+	$(BIN)/python -m pytest -m slow
 
 lab: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import lecture_checks
 import nbformat
 from nbformat import NotebookNode
 from nbval.plugin import comment_markers, metadata_tags
@@ -20,6 +21,8 @@ IGNORED = "nbval-ignore-output"
 IGNORED_SHARE = 5  # at most one code cell in so many
 MOST_CELLS, MOST_BYTES = 45, 2_000_000
 SCREEN_LINES, SCREEN_COLUMNS = 40, 110  # of code, as much as JupyterLab shows at once on a laptop
+# Of lectures whose checks stand beside the page: lines of a cell, and asserts left, each of which is the lesson itself.
+PAGE_LINES, PAGE_ASSERTS = 25, 6
 
 # What running cannot catch: these warn as UserWarning, in the name of the library itself, or not at all.
 DEPRECATED = {
@@ -33,7 +36,6 @@ DEPRECATED = {
     r"\bwarnings\.(catch_warnings|filterwarnings|simplefilter)\b": "it hides a warning: mend its cause",
 }
 NEEDS_NETWORK = {
-    r"\bcifar10\(|\bCIFAR10\b": "lectures run on cnnlab.data.photopatches10(); CIFAR-10 comes in as a record only",
     r"\bdownload=True\b|\btorch\.hub\b|\burlopen\b|\brequests\.get\b": "a lecture runs without a network",
 }
 ELSEWHERE = {
@@ -62,6 +64,11 @@ class Lecture:
     def root(self) -> Path:
         """The checkout."""
         return self.path.parents[1]
+
+    @functools.cached_property
+    def checks(self) -> dict[str, lecture_checks.Section]:
+        """What guards the page from beside it, by the ids of cells; nothing where its asserts still stand on it."""
+        return lecture_checks.read(lecture_checks.path_for(self.path, self.root / "tests" / "lectures" / "checks"))
 
     @property
     def cells(self) -> list[NotebookNode]:
@@ -115,7 +122,7 @@ def plain_code(lecture: Lecture) -> Iterator[str]:
 
 
 def compared_outputs(lecture: Lecture) -> Iterator[str]:
-    """Outputs are compared; the few that depend on the machine are checked by the cell's own assert."""
+    """Outputs are compared; the few that depend on the machine are checked by an assert, beside the page or on it."""
     ignored = [cell for cell in lecture.code if IGNORED in cell.metadata.get("tags", [])]
     if IGNORED_SHARE * len(ignored) > len(lecture.code):
         yield f"{len(ignored)} of {len(lecture.code)} code cells are tagged {IGNORED}: at most 1 in {IGNORED_SHARE}"
@@ -126,7 +133,8 @@ def compared_outputs(lecture: Lecture) -> Iterator[str]:
             if marker in cell.source:
                 yield f"{cell.id}: {marker} belongs into the tags"
     for cell in ignored:
-        if not any(map(_can_fail, _executed(parsed(cell)))):
+        guards = [parsed(cell), *([ast.parse(lecture.checks[cell.id].source)] if cell.id in lecture.checks else [])]
+        if not any(_can_fail(node) for guard in guards for node in _executed(guard)):
             yield f"{cell.id}: tagged {IGNORED}, but asserts nothing"
         if not cell.outputs:
             yield f"{cell.id}: tagged {IGNORED}, but has no output"
@@ -147,12 +155,26 @@ def _can_fail(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].startswith("assert_")
 
 
+def checks_beside_the_page(lecture: Lecture) -> Iterator[str]:
+    """Each check stands beside a cell that is there and can fail; what is left on the page are a handful of lessons."""
+    ids = {cell.id for cell in lecture.code}
+    for name, section in lecture.checks.items():
+        if name not in ids:
+            yield f"a check stands beside {name}, which is no code cell"
+        if not any(map(_can_fail, _executed(ast.parse(section.source)))):
+            yield f"the check of {name} asserts nothing"
+    asserts = [cell.id for cell in lecture.code for node in ast.walk(parsed(cell)) if _can_fail(node)]
+    if lecture.checks and len(asserts) > PAGE_ASSERTS:
+        yield f"{len(asserts)} asserts on the page, at most {PAGE_ASSERTS}: {', '.join(dict.fromkeys(asserts))}"
+
+
 def fits_a_screen(lecture: Lecture) -> Iterator[str]:
     """No code cell is larger than a screen, no lecture longer than a sitting, no file heavier than it need be."""
+    most_lines = PAGE_LINES if lecture.checks else SCREEN_LINES
     for cell in lecture.code:
         lines = cell.source.splitlines()
-        if len(lines) > SCREEN_LINES:
-            yield f"{cell.id}: {len(lines)} lines, at most {SCREEN_LINES}"
+        if len(lines) > most_lines:
+            yield f"{cell.id}: {len(lines)} lines, at most {most_lines}"
         for line in lines:
             if len(line) > SCREEN_COLUMNS:
                 yield f"{cell.id}: {len(line)} characters, at most {SCREEN_COLUMNS}: {line}"
@@ -325,6 +347,7 @@ Rule = Callable[[Lecture], Iterator[str]]
 RULES: tuple[Rule, ...] = (
     plain_code,
     compared_outputs,
+    checks_beside_the_page,
     fits_a_screen,
     text_alternatives,
     clean_run,

@@ -118,9 +118,13 @@ def spoil(tmp_path):
         (tmp_path / "lectures" / path).touch()
 
     def spoiled(change=lambda cells: None) -> Lecture:
-        notebook = small_lecture()
+        notebook, beside = small_lecture(), {}
         cells = {cell.id: cell for cell in notebook.cells}
-        change(cells | {"all": notebook})
+        change(cells | {"all": notebook, "beside": beside})
+        if beside:
+            checks = tmp_path / "tests" / "lectures" / "checks" / "07_small.py"
+            checks.parent.mkdir(parents=True, exist_ok=True)
+            checks.write_text(beside["text"])
         path = tmp_path / "lectures" / "07_small.ipynb"
         nbformat.write(notebook, path)
         return Lecture(path)
@@ -163,6 +167,17 @@ def shown(metadata=(), **data: str):
     return nbformat.v4.new_output("display_data", data, metadata=dict(metadata))
 
 
+def beside(text: str, *changes):
+    """A change: the lecture has this file of checks, and is changed further."""
+
+    def change(cells):
+        cells["beside"]["text"] = text
+        for each in changes:
+            each(cells)
+
+    return change
+
+
 INLINE = shown(image_png="iVBORw0", text_plain="<Figure size 640x480 with 1 Axes>")
 ERROR = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
 
@@ -180,10 +195,27 @@ BROKEN = {
         "no output": (outputs("timed"), "timed: .* no output"),
         "skipped": (tags("count", "nbval-skip"), "the tag nbval-skip"),
         "an error wanted": (tags("count", "raises-exception"), "the tag raises-exception"),
+        "a check that asserts nothing": (
+            beside("# %% timed\nprint(seconds)", code("timed", "print(seconds)")),
+            "asserts nothing",
+        ),
         "told by a comment": (code("count", "# NBVAL_IGNORE_OUTPUT\nprint(2)"), "NBVAL_IGNORE_OUTPUT belongs"),
         "skipped by a comment": (code("count", "#NBVAL_SKIP\nprint(2)"), "NBVAL_SKIP"),
     },
+    rules.checks_beside_the_page: {
+        "of no cell": (beside("# %% gone\nassert X == 2"), "beside gone, which is no code cell"),
+        "of a text": (beside("# %% two\nassert X == 2"), "beside two, which is no code cell"),
+        "that cannot fail": (beside("# %% count\nX == 2"), "check of count asserts nothing"),
+        "and the page still full": (
+            beside("# %% count\nassert X == 2", code("dot", "assert X\n" * 5)),
+            "7 asserts on the page, at most 6: count, dot, timed",
+        ),
+    },
     rules.fits_a_screen: {
+        "long, its checks beside it": (
+            beside("# %% count\nassert X == 2", code("count", "\n".join(["x = 1"] * 26))),
+            "count: 26 lines, at most 25",
+        ),
         "long": (code("count", "\n".join(["x = 1"] * 41)), "count: 41 lines"),
         "wide": (code("count", "x = '" + "a" * 105 + "'"), "count: 111 characters"),
         "many": (lambda c: c["all"].cells.extend(nbformat.v4.new_markdown_cell("x") for _ in range(38)), "46 cells"),
@@ -218,7 +250,6 @@ BROKEN = {
         "io": (code("count", "from torchvision import datasets, io"), "Pillow reads images"),
         "io module": (code("count", "import torchvision.io"), "Pillow reads images"),
         "hidden": (code("count", "import warnings\nwarnings.simplefilter('ignore')"), "hides a warning"),
-        "CIFAR": (code("count", "images = data.cifar10()"), "photopatches10"),
         "download": (code("count", "MNIST('.', download=True)"), "without a network"),
     },
     rules.frame: {
@@ -270,6 +301,11 @@ CASES = [
 def test_a_spoiled_lecture_is_told(spoil, rule, change, words):
     complaints = list(rule(spoil(change)))
     assert any(re.search(words, complaint) for complaint in complaints), complaints
+
+
+def test_a_check_beside_the_page_serves_as_its_assert(spoil):
+    lecture = spoil(beside("# %% timed\nassert seconds < 60", code("timed", "print(seconds)")))
+    assert {rule.__name__: list(rule(lecture)) for rule in RULES} == {rule.__name__: [] for rule in RULES}
 
 
 def test_every_rule_was_tried():
@@ -356,11 +392,27 @@ NOTEBOOKS = {
 }
 
 
+def nbval(root: Path) -> str:
+    """What pytest says when it executes the lectures of a checkout."""
+    done = shell(
+        "python", "-m", "pytest", "--nbval", "--color=no", "-rA", "-p", "no:cacheprovider", "lectures", cwd=root
+    )
+    return re.sub(r"\x1b\[[\d;]*m", "", done.stdout)  # IPython colours its tracebacks whatever pytest is told
+
+
+def with_our_conftest(root: Path) -> None:
+    """What a checkout needs so that pytest executes its lectures as ours."""
+    shutil.copy(CHECKOUT / "conftest.py", root)
+    (root / "tests").mkdir()
+    shutil.copy(CHECKOUT / "tests" / "lecture_checks.py", root / "tests")
+    (root / "pytest.ini").write_text("[pytest]\npythonpath = tests\n")
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory) -> str:
     """What pytest says of notebooks in a checkout that has our conftest.py and a library of its own."""
     root = tmp_path_factory.mktemp("checkout")
-    shutil.copy(CHECKOUT / "conftest.py", root)
+    with_our_conftest(root)
     deep = root / "lectures" / "cnnlab" / "deep"
     deep.mkdir(parents=True)
     for folder in (deep.parent, deep):
@@ -370,10 +422,7 @@ def executed(tmp_path_factory) -> str:
     for stem, (source, _) in NOTEBOOKS.items():
         cell = nbformat.v4.new_code_cell(source, metadata={"tags": [IGNORED]})
         nbformat.write(nbformat.v4.new_notebook(cells=[cell]), root / "lectures" / f"{stem}.ipynb")
-    done = shell(
-        "python", "-m", "pytest", "--nbval", "--color=no", "-rA", "-p", "no:cacheprovider", "lectures", cwd=root
-    )
-    return re.sub(r"\x1b\[[\d;]*m", "", done.stdout)  # IPython colours its tracebacks whatever pytest is told
+    return nbval(root)
 
 
 @pytest.mark.parametrize("stem", NOTEBOOKS)

@@ -237,8 +237,15 @@ def test_an_experiment_runs_each_seed_and_makes_a_record(experiment, changes, n_
         assert first.history["train_loss"] == pytest.approx(second.history["train_loss"], rel=1e-4)
 
 
-def test_the_command_refuses_another_set_and_writes_what_was_run(pictures, path, monkeypatch, capsys):
-    monkeypatch.setattr(records, "RESULTS", path.parent)
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """The folder of shipped records and that of the reader's own, as `records` finds them."""
+    monkeypatch.setattr(records, "RESULTS", tmp_path / "shipped")
+    monkeypatch.setenv("CNNLAB_RESULTS", str(tmp_path / "own"))
+    return tmp_path / "shipped", tmp_path / "own"
+
+
+def test_the_command_refuses_another_set_and_writes_what_was_run(pictures, folders, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["nothing", "--seeds", "3", "--epochs", "1"])
     called = []
 
@@ -254,7 +261,7 @@ def test_the_command_refuses_another_set_and_writes_what_was_run(pictures, path,
     monkeypatch.setattr(data, "cifar10", lambda: pictures)
     cifar10.main("nothing", experiment, {"epochs": 9, "rate": 0.1})
     assert called == [([3], {"epochs": 1, "rate": 0.1})]
-    made = records.read("nothing")
+    made = records.read_own("nothing")
     assert made.command == "python -m cnnlab.experiments.nothing --seeds 3 --epochs 1"
     assert made.data == "CIFAR-10 (a stand-in)"
     assert made.settings == {"epochs": 1, "rate": 0.1}
@@ -262,4 +269,35 @@ def test_the_command_refuses_another_set_and_writes_what_was_run(pictures, path,
     assert "Written: " in capsys.readouterr().out
 
     cifar10.main("nothing", experiment, {"epochs": 9}, load=lambda: data.photopatches10(200, 100))
-    assert records.read("nothing").data == "PhotoPatches-10", "unless it asks for another set itself"
+    assert records.read_own("nothing").data == "PhotoPatches-10", "unless it asks for another set itself"
+
+
+def test_an_experiment_leaves_the_shipped_record_alone_unless_told(pictures, folders, monkeypatch, capsys):
+    shipped, own = folders
+    monkeypatch.setattr(data, "cifar10", lambda: pictures)
+
+    def experiment(accuracy):
+        return lambda pictures, device, seeds, settings: [run(seed, accuracy) for seed in seeds]
+
+    assert records.read_own("nothing") is None
+    monkeypatch.setattr("sys.argv", ["nothing", "--record"])
+    cifar10.main("nothing", experiment(0.5), {"epochs": 9})
+    assert not own.exists(), "who records for the lectures gets no second copy"
+    before = (shipped / "nothing.json").read_bytes()
+
+    monkeypatch.setattr("sys.argv", ["nothing", "--seeds", "0"])
+    cifar10.main("nothing", experiment(0.75), {"epochs": 9})
+    assert (shipped / "nothing.json").read_bytes() == before
+    assert records.read("nothing").runs[0].results["test_accuracy"] == 0.5
+    assert records.read_own("nothing").runs[0].results["test_accuracy"] == 0.75
+    assert str(own / "nothing.json") in capsys.readouterr().out
+
+    (own / "nothing.json").write_text("{")
+    with pytest.raises(RecordError, match=r"nothing\.json"):
+        records.read_own("nothing")
+
+
+def test_a_reader_without_a_folder_of_their_own_gets_one_among_their_data(monkeypatch):
+    monkeypatch.delenv("CNNLAB_RESULTS", raising=False)
+    assert records.own_results().name == "results"
+    assert records.own_results() != records.RESULTS

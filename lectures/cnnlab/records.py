@@ -8,8 +8,12 @@ standard deviation (divisor n - 1; null for a single run) and n, the number of r
 
 Where runs differ in more than their seed, each names its variant, and the summary has one more level:
 `summary.<variant>.<result>.mean`. Reading computes both again and compares: nobody changes a number unnoticed.
+
+The records that the lectures quote are shipped with them and stay as they are. Whoever repeats an experiment gets a
+record of their own, in `own_results()`, which the lectures show beside the shipped one.
 """
 
+import argparse
 import json
 import math
 import os
@@ -22,6 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import torch
 
 from cnnlab.files import written_whole
@@ -107,6 +112,33 @@ def read(path: Path | str) -> Record:
         return _from_dict(content)
     except (RecordError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RecordError(f"{path.name}: {error}") from error
+
+
+def own_results() -> Path:
+    """The reader's own results: the folder CNNLAB_RESULTS, else one among the user's data; it need not exist."""
+    given = os.environ.get("CNNLAB_RESULTS")
+    return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("cnnlab", appauthor=False), "results")
+
+
+def read_own(name: str) -> Record | None:
+    """The reader's own record of that name, or None where there is none. Raises RecordError for one that is broken."""
+    path = own_results() / f"{name}.json"
+    return read(path) if path.is_file() else None
+
+
+def add_record_option(parser: argparse.ArgumentParser) -> None:
+    """Give an experiment's command line the option `--record`."""
+    parser.add_argument(
+        "--record", action="store_true", help="replace the record that the lectures quote (for authors; default: keep)"
+    )
+
+
+def save(record: Record, name: str, *, shipped: bool = False) -> Path:
+    """Write a record among the reader's own results, or in place of the shipped one; say where, and return the path."""
+    path = (RESULTS if shipped else own_results()) / f"{name}.json"
+    write(record, path)
+    print(f"Written: {path}")
+    return path
 
 
 def hardware(device: torch.device) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 HOW_TO_GET = (
-    "To work on CIFAR-10, set the environment variable CNNLAB_DATA to a folder that holds it,",
-    "or call cifar10(download=True) once (170 MB; CNNLAB_DOWNLOAD=1 does the same).",
+    "To work on CIFAR-10, call cifar10(download=True) once (170 MB, kept for every lecture),",
+    "or name a folder that holds it: cifar10(folder), or the environment variable CNNLAB_DATA.",
 )
 
 
@@ -50,6 +50,21 @@ class ImageSet:
     def is_cifar10(self) -> bool:
         """Whether the pictures are CIFAR-10's in its standard split (originals, copies, or some of its classes)."""
         return self.name.startswith("CIFAR-10")
+
+    def head(self, n_train: int | None = None, n_test: int | None = None) -> "ImageSet":
+        """The first pictures of each split, all of them where n is None or larger than the split; the name tells it.
+
+        Raises DataError when a number is less than 1.
+        """
+        there = len(self.train_labels), len(self.test_labels)
+        taken = [each if n is None else min(n, each) for n, each in zip((n_train, n_test), there, strict=True)]
+        if min(taken) < 1:
+            raise DataError(f"{taken[0]} training and {taken[1]} test pictures", self.name, "ask for 1 or more of each")
+        if taken == list(there):
+            return self
+        (train, test), name = taken, f"{self.name}, {taken[0]:,} + {taken[1]:,} of its pictures"
+        parts = (self.train_images[:train], self.train_labels[:train], self.test_images[:test], self.test_labels[:test])
+        return ImageSet(name, self.source, self.classes, *parts)
 
     def describe(self) -> str:
         """Say what this set is, over several lines; framed, with the way to the real one, if it is not CIFAR-10."""
