@@ -44,7 +44,7 @@ def cache(tmp_path, monkeypatch, patches):
     monkeypatch.setenv("NO_PROXY", "*")
     folder = tmp_path / "cache"
     monkeypatch.setattr(data, "cache_dir", lambda: folder)
-    monkeypatch.setattr(data, "photopatches10", lambda: patches)
+    monkeypatch.setattr(data, "photopatches10", lambda *, varied: patches)
     monkeypatch.setattr(download, "ADDRESSES", ())
     return folder
 
@@ -131,6 +131,31 @@ def test_the_embedded_set_is_the_last_resort_and_is_announced(patches, capsys):
     assert all(line.startswith("* ") and line.endswith(" *") for line in lines[1:-1])
 
 
+def test_the_embedded_set_can_be_asked_for_whatever_else_is_there(tmp_path, cache, monkeypatch, patches, host):
+    write_batches(cache, batch_files(2))
+    monkeypatch.setenv("CNNLAB_DOWNLOAD", "1")
+    monkeypatch.setenv("CNNLAB_DATA", "embedded")
+    assert data.cifar10() is patches
+    assert len(data.cifar10(write_batches(tmp_path / "argument", batch_files(1))).test_labels) == 1
+    monkeypatch.delenv("CNNLAB_DATA")
+    assert data.cifar10("embedded") is patches
+    assert host.asked == []
+
+
+def test_the_head_of_a_set_says_that_it_is_one(tmp_path):
+    whole = data.cifar10(write_batches(tmp_path / "given", batch_files()))
+    head = whole.head(30, 5)
+    assert head.name == f"{whole.name}, 30 + 5 of its pictures"
+    assert head.is_cifar10 == whole.is_cifar10
+    assert torch.equal(head.train_images, whole.train_images[:30])
+    assert torch.equal(head.test_labels, whole.test_labels[:5])
+    assert whole.head() is whole
+    assert whole.head(100, 10_000) is whole, "more than there are is all"
+    assert len(whole.head(n_test=5).train_labels) == 100
+    with pytest.raises(DataError, match="0 training and 20 test"):
+        whole.head(0)
+
+
 def test_the_argument_comes_before_the_environment_before_the_cache_before_a_download(
     tmp_path, cache, monkeypatch, host
 ):
@@ -165,17 +190,18 @@ def test_nothing_is_downloaded_unasked(host, patches, monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["environment", "cache"])
-@pytest.mark.parametrize("form", ["batches", "the batches' folder itself", "archive", "pictures"])
+@pytest.mark.parametrize("form", ["batches", "the batches' folder itself", "archive", "archive itself", "pictures"])
 def test_every_format_is_found_in_both_places(where, form, tmp_path, cache, monkeypatch):
     folder = cache if where == "cache" else tmp_path / "given"
-    if form == "archive":
+    if form.startswith("archive"):
         write_archive(folder, archive_bytes(batch_files()))
     elif form == "pictures":
         write_pictures(folder)
     else:
         write_batches(folder, batch_files())
     if where == "environment":
-        inner = folder / batches.BATCHES if form.endswith("itself") else folder
+        inside = {"the batches' folder itself": batches.BATCHES, "archive itself": batches.ARCHIVE}
+        inner = folder / inside.get(form, "")
         monkeypatch.setenv("CNNLAB_DATA", str(inner))
     loaded = data.cifar10()
     assert loaded.classes == CIFAR10_CLASSES

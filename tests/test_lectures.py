@@ -42,6 +42,14 @@ def test_numbers_in_prose_are_those_of_the_records(path):
     assert not list(wrong_records(text, FOLDER / "results"))
 
 
+@pytest.mark.parametrize("page", ["README.md", "lectures/README.md"])
+def test_the_readmes_name_the_lectures_that_look_for_cifar10(page):
+    looking = [lecture.number for lecture in LECTURES if any("data.cifar10()" in cell.source for cell in lecture.code)]
+    text = " ".join((CHECKOUT / page).read_text(encoding="utf-8").split())
+    (named,) = re.findall(r"Lectures ([\d, and]+) (?:begin with `data\.cifar10\(\)`|train on CIFAR-10)", text)
+    assert list(map(int, re.findall(r"\d+", named))) == looking
+
+
 # From here on: the rules themselves, on a lecture that keeps to them all and is then spoiled in one place.
 
 TITLE = """\

@@ -5,7 +5,7 @@
 1. the folder given as argument or by the environment variable CNNLAB_DATA;
 2. the user's cache folder, `cache_dir()`;
 3. the network, only when asked to by `download=True` or CNNLAB_DOWNLOAD=1 (170 MB; CNNLAB_MIRROR adds an address);
-4. `photopatches10()`, which needs no file.
+4. `photopatches10(varied=True)`, which needs no file. CNNLAB_DATA=embedded asks for it whatever else is there.
 
 A folder holds CIFAR-10 as the download page has it (`cifar-10-python.tar.gz`, or unpacked `cifar-10-batches-py/`,
 as torchvision keeps it: see `batches`) or as image folders (`train/<class>/*.jpg`, `test/<class>/*.jpg`; PNG as well:
@@ -39,6 +39,8 @@ __all__ = [
     "to_float",
 ]
 
+EMBEDDED = "embedded"  # as CNNLAB_DATA or folder: the set that needs no file; a folder of that name is `./embedded`
+
 
 def cifar10(folder: str | Path | None = None, *, download: bool | None = None) -> ImageSet:
     """Load CIFAR-10, or PhotoPatches-10 where there is none, and print what was loaded.
@@ -47,26 +49,37 @@ def cifar10(folder: str | Path | None = None, *, download: bool | None = None) -
     kept in `cache_dir()`. Raises DataError for data that is broken, and for a download that was asked for and failed.
     """
     given = folder or os.environ.get("CNNLAB_DATA")
-    if given:
+    if given == EMBEDDED:
+        data = photopatches10(varied=True)
+    elif given:
         data = _load_folder(Path(given).expanduser())
     elif any(os.path.exists(cache_dir() / name) for name in (BATCHES, ARCHIVE, "train", "test")):
         data = _load_folder(cache_dir())
     elif _download_wanted() if download is None else download:
         data = _load_download()
     else:
-        data = photopatches10()
+        data = photopatches10(varied=True)
     print(data.describe())
     return data
 
 
-def photopatches10(n_train: int = 5000, n_test: int = 1000, seed: int = 0) -> ImageSet:
+def photopatches10(n_train: int = 5000, n_test: int = 1000, seed: int = 0, *, varied: bool = False) -> ImageSet:
     """Build the embedded set PhotoPatches-10 (see `photopatches`), the same pictures for the same seed.
 
-    Raises ValueError when a number of pictures is not a positive multiple of 10.
+    `varied` gives the version with larger windows and colours drawn for every picture: colour is no short cut there,
+    and three of the ten classes are others. Raises ValueError when a number of pictures is not a positive multiple
+    of 10.
     """
-    arrays = photopatches.build(n_train, n_test, seed)
-    source = f"windows of ten photographs that ship inside scikit-image, seed {seed}"
-    return ImageSet("PhotoPatches-10", source, photopatches.CLASSES, *map(torch.from_numpy, arrays))
+    if varied:
+        name, classes, build = (
+            "PhotoPatches-10 (colours varied)",
+            photopatches.VARIED_CLASSES,
+            photopatches.build_varied,
+        )
+    else:
+        name, classes, build = "PhotoPatches-10", photopatches.CLASSES, photopatches.build
+    source = f"windows of photographs that ship inside scikit-image, seed {seed}"
+    return ImageSet(name, source, classes, *map(torch.from_numpy, build(n_train, n_test, seed)))
 
 
 def cache_dir() -> Path:
@@ -77,6 +90,8 @@ def cache_dir() -> Path:
 def _load_folder(folder: Path) -> ImageSet:
     """Load what lies in a folder, in whichever of the three forms. Raises DataError."""
     try:
+        if folder.name == ARCHIVE and folder.is_file():
+            return batches.load_archive(folder)
         if not folder.is_dir():
             raise DataError("the data folder does not exist", folder, "correct the argument or CNNLAB_DATA")
         if folder.name == BATCHES:
