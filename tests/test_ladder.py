@@ -2,7 +2,9 @@
 
 import pytest
 import torch
-from cnnlab.experiments.ladder_cifar10 import Augmented, flipped_and_shifted, network
+from cnnlab.data import CIFAR10_CLASSES, ImageSet
+from cnnlab.experiments import ladder_cifar10
+from cnnlab.experiments.ladder_cifar10 import SETTINGS, Augmented, experiment, flipped_and_shifted, network
 from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -41,6 +43,16 @@ def test_dropout_stands_before_each_dense_layer():
     assert [layer.p for layer in before] == [0.3, 0.3]
 
 
+def test_pooling_before_relu_gives_what_pooling_after_it_would():
+    model = network((4, 6), 20)
+    conv_1, conv_2, dense_1, dense_2 = (layer for layer in model if isinstance(layer, nn.Conv2d | nn.Linear))
+    images = torch.randn(5, 3, 32, 32, generator=generator())
+    maps = nn.functional.max_pool2d(conv_1(images).relu(), 2)
+    maps = nn.functional.max_pool2d(conv_2(maps).relu(), 2)
+    torch.testing.assert_close(model(images), dense_2(dense_1(maps.flatten(1)).relu()))
+    assert kinds(model)[:6] == ["Conv2d", "MaxPool2d", "ReLU"] * 2
+
+
 def test_a_picture_is_mirrored_or_not_and_moved_as_a_whole():
     """Every result is one of the 2 x 25 that can be cut out of the reflected picture by hand; nearly all occur."""
     picture = torch.arange(3 * 6 * 8.0).view(3, 6, 8)
@@ -65,3 +77,35 @@ def test_the_same_seed_draws_the_same_and_each_pass_anew():
     ((_, labels),) = list(first)
     assert labels.tolist() == [0, 1, 2, 3]
     assert len(first) == 1
+
+
+def test_every_variant_is_run_with_every_seed_and_has_its_own_tricks(monkeypatch, capsys):
+    images = torch.randint(0, 256, (60, 3, 32, 32), dtype=torch.uint8, generator=generator())
+    labels = torch.arange(60) % 10
+    pictures = ImageSet("noise", "drawn", CIFAR10_CLASSES, images, labels, images[:20], labels[:20])
+    models, augmented = [], []
+
+    def remembered(*sizes, **tricks):
+        models.append(network(*sizes, **tricks))
+        return models[-1]
+
+    class Counted(Augmented):
+        def __iter__(self):
+            augmented.append(len(models))  # the number of the run that asks
+            return super().__iter__()
+
+    monkeypatch.setattr(ladder_cifar10, "network", remembered)
+    monkeypatch.setattr(ladder_cifar10, "Augmented", Counted)
+    small = {"channels": [2, 2], "hidden_units": 4, "batch_size": 2, "epochs": 1, "train": 24, "validation": 10}
+    runs = experiment(pictures, torch.device("cpu"), [0, 7], SETTINGS | small)
+
+    assert [(run.seed, run.variant) for run in runs] == [
+        (seed, name) for seed in (0, 7) for name in SETTINGS["variants"]
+    ]
+    for number, (run, model) in enumerate(zip(runs, models, strict=True), 1):
+        tricks = SETTINGS["variants"][run.variant]
+        assert ("BatchNorm2d" in kinds(model)) == ("batch norm" in tricks)
+        assert {layer.p for layer in model if isinstance(layer, nn.Dropout)} == {0.5 if "dropout" in tricks else 0.0}
+        assert (number in augmented) == ("augmentation" in tricks)
+        (rate,) = run.history["learning_rate"]
+        assert rate < 0.0005 if "one cycle" in tricks else rate == 0.001  # so few batches do not take it to 0
