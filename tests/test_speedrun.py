@@ -12,7 +12,7 @@ import pytest
 import torch
 from cnnlab import distributed, models, records, speedrun, training
 from cnnlab.data import photopatches10, to_float
-from cnnlab.experiments import speedrun_ladder_cifar10 as experiment
+from cnnlab.experiments import speedrun_80_cifar10, speedrun_ladder_cifar10
 from cnnlab.speedrun import LADDER, Clock, MovingAverage, Muon, Recipe, Result, TensorBatches
 from conftest import CHECKOUT
 from torch import nn
@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 CPU = torch.device("cpu")
-FAST = replace(LADDER["Muon"], width=0.125, batch_size=32, epochs=1.0)
+GPU = torch.device("cuda")
+FAST = speedrun.fitted(replace(LADDER["Muon"], width=0.125, batch_size=32, epochs=1.0), CPU)
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,12 @@ def test_the_last_batch_can_be_left_out():
     sizes = {drop: [len(labels) for _, labels in TensorBatches(*numbered(20), 8, drop_last=drop)] for drop in (0, 1)}
     assert sizes == {0: [8, 8, 4], 1: [8, 8]}
     assert len(TensorBatches(*numbered(20), 8, drop_last=True)) == 2
+
+
+def test_an_only_batch_is_never_left_out():
+    batches = TensorBatches(*numbered(20), 32, drop_last=True)
+    assert [len(labels) for _, labels in batches] == [20]
+    assert len(batches) == 1
 
 
 def sides_seen(flip: str, epochs: int = 4, n: int = 2000) -> torch.Tensor:
@@ -222,6 +229,29 @@ def test_muon_steps_by_the_rate_along_the_orthogonalised_momentum():
     assert optimizer.step(lambda: 7.0) == 7.0
 
 
+@pytest.mark.parametrize(("rounds", "bfloat16", "tolerance"), [(3, False, 1e-6), (3, True, 0.05), (1, False, 1e-6)])
+def test_muon_makes_as_many_rounds_as_asked_for_also_in_short_numbers(rounds, bfloat16, tolerance):
+    weights = nn.Parameter(torch.randn(6, 2, 3, 3))
+    weights.grad, before = torch.randn(6, 2, 3, 3), weights.detach().clone()
+    optimizer = Muon([weights], lr=0.1, rounds=rounds, bfloat16=bfloat16)
+    optimizer.step()
+    direction = speedrun.orthogonalised((1.6 * weights.grad).view(6, 18), rounds).view(6, 2, 3, 3)
+    expected = before * 6**0.5 / before.norm() - 0.1 * direction
+    torch.testing.assert_close(weights.detach(), expected, rtol=0, atol=0.1 * tolerance)
+    assert weights.dtype == torch.float32
+
+
+def test_the_recipe_says_how_muon_works_and_only_a_gpu_compiles_it(parts, monkeypatch):
+    recipe = replace(FAST, muon_rounds=3, muon_bfloat16=True, compile=True)
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda function, **_: compiled.append(function) or function)
+    _, muon = speedrun.optimizers(speedrun.network(recipe, pictures=parts[0].tensors[0]), recipe)
+    assert (muon.rounds, muon.kind) == (3, torch.bfloat16)
+    assert compiled == []
+    _, muon = speedrun.optimizers(speedrun.network(recipe, pictures=parts[0].tensors[0]).to("meta"), recipe)
+    assert compiled == [speedrun.orthogonalised]
+
+
 def test_muon_takes_the_filters_and_sgd_all_else_that_is_trained(parts):
     model = speedrun.network(FAST, pictures=parts[0].tensors[0])
     sgd, muon = speedrun.optimizers(model, FAST)
@@ -247,6 +277,8 @@ def test_the_triangle_rises_for_a_fifth_and_falls_to_nothing():
 def test_time_to_a_target_is_that_of_the_first_measurement_at_it():
     result = Result(seconds=[1.0, 2.0, 3.0, 4.0], accuracy=[0.3, 0.5, 0.45, 0.6])
     assert [result.time_to(target) for target in (0.2, 0.5, 0.55, 0.7)] == [1.0, 2.0, 4.0, None]
+    reached = {"reached_50": 1.0, "seconds_50": 2.0}
+    assert result.to_targets([50, 70]) == reached | {"reached_70": 0.0, "seconds_70": 4.0}
 
 
 def test_the_clock_counts_between_start_and_pause_only(monkeypatch):
@@ -280,7 +312,7 @@ def test_measuring_does_not_count_and_ends_the_training_at_the_target(parts, mon
     _, result = speedrun.run(recipe, *parts, device=CPU, measure_every=128, stop_at=0.8)
     assert result.pictures == [128, 256, 384, 512]
     assert result.accuracy == [0.1, 0.5, 0.3, 0.8]
-    assert result.seconds == [2, 3, 4, 5]  # a tick before and after each piece of training, and one for the set-up
+    assert result.seconds == [1, 2, 3, 4]  # a tick before and after each piece of training
 
 
 def test_a_training_ends_at_its_limit_and_at_its_last_step(parts):
@@ -312,6 +344,16 @@ def test_the_fast_recipe_learns_on_a_cpu(parts):
     assert speedrun.accuracy(model, parts[1], FAST) == result.accuracy[-1]
 
 
+def test_compiling_is_timed_apart_and_leaves_no_trace(parts, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    recipe = replace(FAST, epochs=0.2)
+    plain, compiled = (speedrun.run(each, *parts, device=CPU) for each in (recipe, replace(recipe, compile=True)))
+    assert plain[1].compile_seconds == 0 < compiled[1].compile_seconds
+    for name, weights in plain[0].state_dict().items():
+        if "running" not in name and "tracked" not in name:
+            torch.testing.assert_close(compiled[0].state_dict()[name], weights, msg=name)
+
+
 def test_a_mirrored_test_gives_a_picture_and_its_mirror_image_one_answer(parts):
     images, labels = parts[1].tensors
     model = copy.deepcopy(speedrun.network(FAST, pictures=images)).eval()
@@ -331,14 +373,31 @@ def test_a_loss_that_explodes_is_told(parts):
 
 def test_the_ladder_changes_something_at_each_step():
     recipes = list(LADDER.values())
-    assert len(recipes) == 13
+    assert len(recipes) == 15
     assert recipes[0] == Recipe()
     changed = [
         {each.name for each in fields(Recipe) if getattr(a, each.name) != getattr(b, each.name)}
         for a, b in itertools.pairwise(recipes)
     ]
     assert all(changed)
-    assert set.union(*changed) >= {"batch_size", "on_device", "muon", "compile", "whiten"}
+    assert set.union(*changed) >= {"batch_size", "on_device", "muon", "compile", "whiten", "muon_rounds"}
+
+
+@pytest.mark.parametrize(
+    ("found", "has"), [({}, False), ({"avx2": True, "amx_bf16": False}, False), ({"amx_bf16": True}, True)]
+)
+def test_short_numbers_are_left_out_where_the_processor_has_no_instructions_for_them(found, has, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert speedrun.has_bfloat16(CPU) == has
+    recipe = replace(LADDER["quick Muon"], width=0.5)
+    assert speedrun.fitted(recipe, CPU) == replace(recipe, bfloat16=has, muon_bfloat16=has)
+    assert speedrun.fast_recipe(CPU).bfloat16 == has
+    assert not speedrun.has_bfloat16(torch.device("mps"))
+
+
+def test_a_gpu_is_given_the_top_of_the_ladder(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert speedrun.fast_recipe(GPU) == replace(LADDER["quick Muon"], epochs=10.0)
 
 
 # Several processes.
@@ -388,37 +447,75 @@ def test_shares_together_are_the_batch():
     assert math.isfinite(after[0].sum())
 
 
-# The experiment and its record.
+# The experiments and their records.
 
 
 def test_the_record_is_of_the_recipes_as_they_are_now():
     made = records.read("speedrun_ladder_cifar10")
-    assert made.settings == experiment.SETTINGS
+    assert made.settings == speedrun_ladder_cifar10.SETTINGS
     assert len(made.seeds) >= 3
-    assert set(made.summary) == {*experiment.PLAIN, *LADDER}
+    recipes = {**speedrun_ladder_cifar10.PLAIN, **LADDER}
+    assert set(made.summary) == set(recipes) - set(speedrun_ladder_cifar10.FOR_GPUS)
     for run in made.runs:
-        recipe = {**experiment.PLAIN, **LADDER}[run.variant]
-        same = {name: value for name, value in asdict(recipe).items() if name not in ("width", "epochs")}
-        assert same.items() <= run.details["recipe"].items()
+        recorded = asdict(Recipe()) | run.details["recipe"]  # what a recipe did not have then was as it is by default
+        chosen = {"width": recorded["width"], "epochs": recorded["epochs"]}
+        assert recorded == asdict(replace(recipes[run.variant], **chosen))
 
 
-def test_what_the_record_says_of_a_target_follows_from_its_history():
-    for run in records.read("speedrun_ladder_cifar10").runs:
+def test_the_record_of_80_percent_is_of_the_recipe_as_it_is_now():
+    made = records.read("speedrun_80_cifar10")
+    assert made.settings == speedrun_80_cifar10.SETTINGS
+    assert len(made.seeds) >= 3
+    fast = speedrun.fast_recipe(CPU)
+    for run in made.runs:
+        assert run.details["recipe"] == asdict(replace(fast, bfloat16=run.details["recipe"]["bfloat16"]))
+
+
+@pytest.mark.parametrize("name", ["speedrun_ladder_cifar10", "speedrun_80_cifar10"])
+def test_what_a_record_says_of_a_target_follows_from_its_history(name):
+    made = records.read(name)
+    for run in made.runs:
         result = Result(seconds=run.history["seconds"], accuracy=run.history["accuracy"])
-        for target in experiment.SETTINGS["targets"]:
-            reached = result.time_to(target / 100)
-            assert run.results[f"reached_{target}"] == (reached is not None)
-            assert run.results[f"seconds_{target}"] == (result.seconds[-1] if reached is None else reached)
+        assert result.to_targets(made.settings["targets"]).items() <= run.results.items()
 
 
-def test_the_experiment_runs_every_recipe_with_every_seed(monkeypatch):
+@pytest.mark.parametrize("experiment", [speedrun_ladder_cifar10, speedrun_80_cifar10])
+def test_on_a_gpu_targets_go_up_to_94_percent_and_trainings_are_longer(experiment):
+    assert experiment.settings_for(CPU) == experiment.SETTINGS
+    on_a_gpu = experiment.settings_for(GPU)
+    assert on_a_gpu.keys() == experiment.SETTINGS.keys()
+    assert max(on_a_gpu["targets"]) == 94
+    assert on_a_gpu["epochs"] > experiment.SETTINGS["epochs"]
+
+
+def test_only_a_gpu_climbs_the_last_steps(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    whole = speedrun_ladder_cifar10.recipes_for(GPU)
+    assert whole == {**speedrun_ladder_cifar10.PLAIN, **LADDER}
+    assert list(speedrun_ladder_cifar10.recipes_for(CPU)) == list(whole)[:-2]
+
+
+def test_the_ladder_is_climbed_with_every_seed(monkeypatch):
     pictures = photopatches10(n_train=1500, n_test=50)
-    monkeypatch.setattr(experiment, "LADDER", {name: LADDER[name] for name in ("batch of 128", "Muon")})
-    monkeypatch.setattr(experiment, "WIDTH", {"cpu": 0.125})
+    monkeypatch.setattr(speedrun_ladder_cifar10, "LADDER", {name: LADDER[name] for name in ("batch of 128", "Muon")})
+    monkeypatch.setattr(speedrun_ladder_cifar10, "WIDTH", {"cpu": 0.125})
     limits = {"limit_seconds": 0.1, "limit_seconds_plain_loop": 0.2, "validation": 200, "validation_measured": 100}
-    runs = experiment.experiment(pictures, CPU, [0, 1], {**experiment.SETTINGS, **limits, "measure_every": 500})
+    settings = {**speedrun_ladder_cifar10.SETTINGS, **limits, "measure_every": 500}
+    runs = speedrun_ladder_cifar10.experiment(pictures, CPU, [0, 1], settings)
     assert [(run.seed, run.variant) for run in runs] == [
         (seed, name) for seed in (0, 1) for name in ("plain loop, batch of 32", "batch of 128", "Muon")
     ]
     assert all(run.results["seconds_70"] >= run.results["seconds_55"] > 0 for run in runs)
     assert all(run.details["recipe"]["width"] == 0.125 for run in runs)
+
+
+def test_the_way_to_80_percent_is_measured_with_every_seed(monkeypatch):
+    monkeypatch.setattr(speedrun, "fast_recipe", lambda device: FAST)
+    small = {"validation": 200, "validation_measured": 100, "measure_every": 200, "epochs": 1}
+    pictures = photopatches10(n_train=600, n_test=50)
+    runs = speedrun_80_cifar10.experiment(pictures, CPU, [0, 1], speedrun_80_cifar10.SETTINGS | small)
+    assert [run.seed for run in runs] == [0, 1]
+    for run in runs:
+        assert len(run.history["accuracy"]) == 2  # 12 batches of 32 are 384 pictures
+        assert run.results["seconds"] == run.history["seconds"][-1] >= run.results["seconds_60"] > 0
+        assert run.details["recipe"]["width"] == 0.125
