@@ -1,15 +1,17 @@
-"""Lecture 08: its blocks are torchvision's, its check of that can fail, and the drawings show what the code does."""
+"""Lecture 08: its blocks are torchvision's, the check of that can fail, what is counted and drawn is what is there."""
 
 import ast
 import base64
 import io
+import sys
 from types import SimpleNamespace
 
 import lecture_rules as rules
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 import torch
-from cnnlab import blocks, plots
+from cnnlab import blocks, plots, records
 from cnnlab.experiments import degradation_photopatches10 as degradation
 from conftest import CHECKOUT
 from PIL import Image
@@ -24,7 +26,7 @@ from torchvision.models.googlenet import Inception
 def lecture() -> SimpleNamespace:
     """The lecture's set-up, and all functions and classes that it defines; none of its other code is run."""
     plt.switch_backend("agg")
-    names: dict = {}
+    names: dict = {"pictures": SimpleNamespace(classes=tuple(range(10)))}
     threads = torch.get_num_threads()
     for number, cell in enumerate(rules.Lecture(CHECKOUT / "lectures" / "08_famous_networks.ipynb").code):
         tree = rules.parsed(cell)
@@ -84,7 +86,7 @@ def test_a_block_answers_as_torchvision_s_on_the_same_weights(lecture, channels,
     assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
     assert len(list(ours.buffers())) == len(list(theirs.buffers()))
     side = 64 if channels == 3 else 13
-    lecture.assert_same(ours, theirs, 2, channels, side, side)
+    assert blocks.same_answers(ours, theirs, 2, channels, side, side)
 
 
 def test_a_dense_layer_stacks_what_torchvision_s_computes_on_its_input(lecture):
@@ -98,37 +100,75 @@ def test_a_dense_layer_stacks_what_torchvision_s_computes_on_its_input(lecture):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda block: block.branch.__setitem__(2, nn.Identity()),
-        lambda block: block.branch.__setitem__(1, nn.BatchNorm2d(8, eps=0.1)),
-        lambda block: block.branch.__setitem__(1, nn.BatchNorm2d(8, momentum=0.2)),
+        lambda block: block.branch[0].__setitem__(2, nn.Identity()),
+        lambda block: block.branch[0].__setitem__(1, nn.BatchNorm2d(8, eps=0.1)),
+        lambda block: block.branch[0].__setitem__(1, nn.BatchNorm2d(8, momentum=0.2)),
         lambda block: setattr(block, "forward", lambda x: x + block.branch(x)),
         lambda block: setattr(block, "forward", lambda x: F.relu(block.branch(x))),
-        lambda block: block.register_buffer("more", torch.zeros(1)),
     ],
-    ids=["no ReLU", "other eps", "other momentum", "no last ReLU", "no shortcut", "more weights"],
+    ids=["no ReLU", "other eps", "other momentum", "no last ReLU", "no shortcut"],
 )
-def test_the_lecture_s_check_tells_a_block_that_differs(lecture, spoil):
+def test_a_block_that_differs_gives_other_answers(lecture, spoil):
     block, theirs = lecture.BasicBlock(8, 8), randomised(resnet.BasicBlock(8, 8))
-    lecture.assert_same(block, theirs, 2, 8, 9, 9)
+    assert blocks.same_answers(block, theirs, 2, 8, 9, 9)
     spoil(block)
-    with pytest.raises((AssertionError, ValueError)):
-        lecture.assert_same(block, theirs, 2, 8, 9, 9)
+    assert not blocks.same_answers(block, theirs, 2, 8, 9, 9)
 
 
-def test_costs_are_those_worked_out_by_hand(lecture):
-    rows = lecture.costs(lambda: nn.Sequential(nn.Conv2d(4, 6, 3, groups=2), nn.Flatten(), nn.Linear(54, 5)), 4, 5, 5)
+def test_a_block_with_more_numbers_or_others_cannot_be_compared(lecture):
+    theirs = resnet.BasicBlock(8, 8)
+    more = lecture.BasicBlock(8, 8)
+    more.register_buffer("more", torch.zeros(1))
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        blocks.same_answers(more, theirs, 2, 8, 9, 9)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        blocks.same_answers(lecture.BasicBlock(4, 4), theirs, 2, 4, 9, 9)
+
+
+def test_comparing_gives_both_the_same_dropout_and_leaves_the_rest_alone():
+    theirs = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Dropout()).eval()
+    before, state = {name: value.clone() for name, value in theirs.state_dict().items()}, torch.get_rng_state()
+    ours = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Dropout())
+    assert blocks.same_answers(ours, theirs, 4, 5)
+    assert not blocks.same_answers(nn.Sequential(*ours[:2], nn.Dropout(0.4)), theirs, 4, 5)
+    assert not theirs.training
+    torch.testing.assert_close(theirs.state_dict(), before)
+    torch.set_rng_state(state)
+    assert blocks.same_answers(ours, theirs, 4, 5)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_costs_are_those_worked_out_by_hand():
+    rows = blocks.costs(lambda: nn.Sequential(nn.Conv2d(4, 6, 3, groups=2), nn.Flatten(), nn.Linear(54, 5)), 4, 5, 5)
     assert rows.tolist() == [[6 * 2 * 9 + 6, 6 * 2 * 9 * 3 * 3, 6 * 3 * 3], [54 * 5 + 5, 54 * 5, 5]]
+    assert blocks.costs(lambda: nn.Linear(3, 7), 4, 5, 3).tolist() == [[28, 4 * 5 * 21, 4 * 5 * 7]]
 
 
 @pytest.mark.parametrize("residual", [False, True])
 def test_the_lecture_s_towers_are_those_of_the_record(lecture, residual):
-    def make():
-        return lecture.BasicBlock(16, 16) if residual else lecture.plain_block(16)
-
-    ours = lecture.tower([make() for _ in range(2)])
-    lecture.assert_same(ours, randomised(degradation.network(2, 16, residual)), 4, 3, 32, 32)
-    assert degradation.SETTINGS["channels"] == lecture.CHANNELS
+    channels = degradation.SETTINGS["channels"]
+    make = lecture.BasicBlock if residual else lambda c, _: lecture.plain_block(c)
+    ours = lecture.tower([make(channels, channels) for _ in range(2)])
+    assert blocks.same_answers(ours, randomised(degradation.network(2, channels, residual)), 4, 3, 32, 32)
+    assert channels == lecture.CHANNELS
     assert degradation.SETTINGS["learning_rate"] == lecture.RATE
+
+
+def test_the_record_is_what_its_experiment_makes(monkeypatch, tmp_path):
+    record = records.read("degradation_photopatches10")
+    assert record.settings == degradation.SETTINGS
+    assert len(record.seeds) >= 3
+
+    small = degradation.SETTINGS | {"blocks": [1], "train": 200, "test": 100}
+    monkeypatch.setattr(degradation, "SETTINGS", small)
+    monkeypatch.setenv("CNNLAB_RESULTS", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["degradation", "--epochs", "1", "--seeds", "0"])
+    degradation.main()
+    own = records.read_own("degradation_photopatches10")
+    assert own.data == record.data == degradation.load().name
+    assert own.summary.keys() == {"plain1", "residual1"}
+    assert own.runs[0].results.keys() == record.runs[0].results.keys()
+    assert records.read("degradation_photopatches10") == record
 
 
 def test_a_block_that_is_sometimes_left_out_is_whole_in_evaluation(lecture):
@@ -141,14 +181,21 @@ def test_a_block_that_is_sometimes_left_out_is_whole_in_evaluation(lecture):
 
 def test_the_gradient_of_all_lengths_together_is_the_gradient(lecture):
     torch.manual_seed(0)
-    net = lecture.tower([lecture.BasicBlock(16, 16) for _ in range(3)]).double()
-    images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.arange(4)
-    parts = lecture.gradient_by_length(net, images, labels)
-    assert parts.shape == (4, 4, 16, 4, 4)
+    blocks_of_three = [lecture.BasicBlock(4, 4) for _ in range(3)]
+    body, head = (
+        nn.Sequential(*blocks_of_three).double().eval(),
+        nn.Sequential(nn.Flatten(), nn.Linear(100, 10)).double(),
+    )
+    x, labels = torch.rand(6, 4, 5, 5, dtype=torch.float64), torch.arange(6)
+    parts = blocks.gradient_by_length(body, head, x, labels)
+    assert parts.shape == (4, 6, 4, 5, 5)
+    start = x.clone().requires_grad_()
+    (whole,) = torch.autograd.grad(F.cross_entropy(head(body(start)), labels, reduction="sum"), start)
+    torch.testing.assert_close(parts.sum(dim=0), whole)
 
-    for block in net[4:-3]:
-        block.branch[-1].weight.data.zero_()  # branches that give nothing pass no gradient on
-    nothing_longer = lecture.gradient_by_length(net, images, labels)
+    for block in body:
+        block.branch[-1][1].weight.data.zero_()  # branches that give nothing pass no gradient on
+    nothing_longer = blocks.gradient_by_length(body, head, x, labels)
     assert nothing_longer[0].any()
     assert not nothing_longer[1:].any()
 
@@ -207,3 +254,21 @@ def test_a_drawing_without_words_is_refused(lecture, shown):
     with pytest.raises(ValueError, match="no text alternative"):
         blocks.draw({"fire": lecture.Fire(4, 2, 2)}, alt=" ")
     assert plt.get_fignums() == []
+
+
+def test_networks_are_drawn_by_cost_with_their_names_beside_them(shown):
+    table = pd.DataFrame(
+        {"year": [2012, 2019], "million parameters": [61.1, 5.3], "billion multiply-adds": [0.7, 0.4],
+         "top-1 %": [56.5, 77.7]},
+        index=["alexnet", "efficientnet_b0"],
+    )  # fmt: skip
+    blocks.draw_costs(table, left=["alexnet"], alt="Two discs.")
+    ((figure, data),) = shown
+    assert data["text/plain"] == "Two discs."
+    (axis,) = figure.axes
+    alexnet, newer = axis.texts
+    assert (alexnet.get_text(), alexnet.xy, alexnet.get_ha()) == ("alexnet", (0.7, 56.5), "right")
+    assert (newer.get_text(), newer.xy, newer.get_ha()) == ("efficientnet_b0", (0.4, 77.7), "left")
+    areas = [disc.get_sizes()[0] for disc in axis.collections]
+    assert areas[0] / areas[1] == pytest.approx(61.1 / 5.3)
+    assert [disc.get_facecolor()[0][0] < 1 for disc in axis.collections] == [True, False]

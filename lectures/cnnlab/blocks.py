@@ -1,15 +1,22 @@
-"""Draw what famous networks are made of, from the code of the blocks themselves.
+"""What famous networks are made of: compare a block with another, count what it costs, follow its gradient, draw it.
 
 `draw` follows a block by `torch.fx`, which records every step that its `forward` takes, so a drawing cannot say
 anything else than the code.
 """
 
-from collections.abc import Mapping
+import copy
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
 from matplotlib.patches import FancyBboxPatch
-from torch import fx, nn
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
 
+from cnnlab.models import count_parameters
 from cnnlab.plots import show
 
 LANE, STEP = 1.85, 0.68  # inches from one branch to the next, and from one step to the next
@@ -20,6 +27,100 @@ APART = 0.1  # inches between such an arrow that comes in at the side of a box a
 FOLLOWERS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Dropout, nn.Identity)  # share the box of the layer before them
 WORDS = {"placeholder": "input", "output": "output", "cat": "concatenate", "relu": "ReLU"}
 Point = tuple[float, float]
+
+
+@torch.no_grad()
+def same_answers(ours: nn.Module, theirs: nn.Module, *shape: int, seed: int = 0) -> bool:
+    """Copy all numbers of `theirs` into `ours`, in order, and tell whether both answer random inputs alike.
+
+    The inputs have the given shape, and each network gets the same draws of dropout. Training mode comes first, as it
+    changes batch norm's statistics, which evaluation mode then uses. `theirs` stays as it was.
+
+    Raises ValueError where one has more parameters and statistics than the other, RuntimeError where two differ in
+    shape.
+    """
+    theirs = copy.deepcopy(theirs)
+    names, numbers = ours.state_dict(), theirs.state_dict().values()
+    ours.load_state_dict(dict(zip(names, numbers, strict=True)))
+    inputs = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    for training in (True, False):
+        answers = []
+        for net in (ours, theirs):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                answers.append(net.train(training)(inputs))
+        if not torch.allclose(*answers, rtol=1e-4, atol=1e-5):
+            return False
+    return True
+
+
+def costs(make: Callable[[], nn.Module], *shape: int) -> np.ndarray:
+    """One row for each convolution and dense layer of the network that `make` builds, in the order in which they run.
+
+    Its columns, int64: parameters, multiply-adds and outputs for one input of the given shape (without the batch). The
+    network is built on the device "meta", which keeps shapes and no numbers.
+    """
+    rows = []
+
+    def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        places = output[0].numel() // layer.weight.shape[0]  # each weight is used once in each place
+        rows.append((count_parameters(layer), layer.weight.numel() * places, output[0].numel()))
+
+    with torch.device("meta"):
+        net = make().eval()
+        for layer in net.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                layer.register_forward_hook(note)
+        net(torch.empty(1, *shape))
+    return np.array(rows)
+
+
+def gradient_by_length(body: Sequence[nn.Module], head: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
+    """Sort the gradient of the loss at x by the number of branches that it has passed on its way back.
+
+    `body` are residual blocks, relu(x + block.branch(x)), whose input is x (N, C, H, W); `head` makes logits
+    (N, classes) of what leaves them. Entry k of the result (blocks + 1, N, C, H, W) is what passed k branches; all
+    together are the gradient of the cross-entropy, summed over the pictures.
+
+    Source: Veit, Wilber and Belongie, Residual Networks Behave Like Ensembles of Relatively Shallow Networks, 2016.
+    """
+    inputs = []
+    for block in body:
+        inputs.append(x.detach().requires_grad_())
+        x = block(inputs[-1])
+    x = x.detach().requires_grad_()
+    loss = F.cross_entropy(head(x), labels, reduction="sum")
+    parts = list(torch.autograd.grad(loss, x))
+    for block, x in zip(reversed(body), reversed(inputs), strict=True):
+        change = block.branch(x)
+        passes = (x + change > 0).float()  # the ReLU after the sum lets the same through on both ways
+        parts = [part * passes for part in parts]
+        longer = [torch.autograd.grad(change, x, part, retain_graph=True)[0] for part in parts]
+        nothing = [torch.zeros_like(x)]
+        parts = [short + long for short, long in zip(parts + nothing, nothing + longer, strict=True)]
+    return torch.stack(parts).detach()
+
+
+def draw_costs(table: pd.DataFrame, *, left: Collection[str], alt: str) -> None:
+    """Draw networks by accuracy and arithmetic, a disc for each, its area the parameters; white ones are from 2019 on.
+
+    The rows of `table` are networks, with the columns "year", "million parameters", "billion multiply-adds" and
+    "top-1 %". Names stand right of their discs, those of `left` on the left. `alt` says in words what is seen; raises
+    ValueError when it is empty.
+    """
+    fig, axis = plt.subplots(figsize=(8, 5), layout="constrained")
+    for name, row in table.iterrows():
+        millions, place = row["million parameters"], (row["billion multiply-adds"], row["top-1 %"])
+        shade = "0.85" if row["year"] < 2019 else "white"
+        axis.scatter(*place, s=6 * millions, facecolor=shade, edgecolor="black")
+        away = 4 + math.sqrt(6 * millions / math.pi)  # points: past the edge of the disc
+        side, align = (-1, "right") if name in left else (1, "left")
+        axis.annotate(name, place, (side * away, 0), textcoords="offset points", ha=align, va="center", fontsize=9)
+    axis.set(xscale="log", xlabel="billion multiply-adds for a picture", ylabel="top-1 accuracy, %")
+    axis.set(xlim=(0.15, 60), xticks=(0.2, 0.5, 1, 2, 5, 10, 20, 50), ylim=(54, 87))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+    show(fig, alt)
 
 
 def draw(blocks: Mapping[str, nn.Module], *, alt: str) -> None:
