@@ -50,7 +50,7 @@ def test_the_cache_alone_never_downloads(cache, state, monkeypatch):
 def test_without_them_it_says_what_is_missing_and_how_to_get_it(capsys):
     assert imagenet.load(squeezenet1_1, WEIGHTS) is None
     said = capsys.readouterr().out
-    for word in (FILE, "SqueezeNet1_1_Weights.IMAGENET1K_V1", "5 MB", "CNNLAB_DOWNLOAD=1", "torch.hub.get_dir()"):
+    for word in (FILE, "SqueezeNet1_1_Weights.IMAGENET1K_V1", "5 MB", "%env CNNLAB_DOWNLOAD=1", "torch.hub.get_dir()"):
         assert word in said
     assert "failed" not in said
 

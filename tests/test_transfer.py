@@ -1,23 +1,24 @@
-"""cnnlab.transfer: what each way trains and leaves alone, what is kept in a file, and the file that is committed.
+"""cnnlab.transfer: what each way trains and leaves alone, and the experiment that is recorded with it.
 
-And lecture 9's cell on ImageNet weights, which is skipped without them, with weights in PyTorch's cache.
+And lecture 9's cell on torchvision's networks, which is skipped without their weights, with weights in PyTorch's cache.
 """
-
-import copy
 
 import nbformat
 import pytest
 import torch
-from cnnlab import data, records, training, transfer
+from cnnlab import data, efficientnet, transfer
 from cnnlab.data import ImageSet
-from cnnlab.experiments import few_shot, transfer_cifar10
-from cnnlab.transfer import WAYS, BlockNet, Pretrained
+from cnnlab.efficientnet import EfficientNetLite0
+from cnnlab.experiments import transfer_cifar10
+from cnnlab.transfer import EARLY, WAYS, SmallNet, Top
 from conftest import CHECKOUT
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import models
 
-RATES = {"steps": 3, "batch_size": 4, "head_rate": 0.1, "body_rate": 0.01, "seed": 0}
+SIDE = 32
+RATES = {"steps": 3, "batch_size": 4, "rate": 0.1, "body_rate": 0.01, "seed": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -25,25 +26,26 @@ def seed():
     torch.manual_seed(0)
 
 
-@pytest.fixture
-def pretrained() -> BlockNet:
-    """A network with running statistics of its own, so that a change of them shows."""
-    model = BlockNet(8)
-    model.train()
-    model(torch.randn(16, 3, 8, 8))
-    return model.eval()
+@pytest.fixture(scope="module")
+def network() -> EfficientNetLite0:
+    return efficientnet.load_imagenet()
 
 
-@pytest.fixture
-def part() -> TensorDataset:
-    return TensorDataset(torch.randn(12, 3, 8, 8), torch.arange(12) % 2)
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    return torch.randint(256, (12, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def copied(module: nn.Module) -> dict[str, torch.Tensor]:
+@pytest.fixture(scope="module")
+def parts(network, images) -> dict[str, TensorDataset]:
+    return transfer.parts(network, images, torch.arange(12) % 2, SIDE)
+
+
+def copied(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
-def changed(module: nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
+def changed(module: nn.Module, before: dict[str, Tensor]) -> set[str]:
     return {name for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
 
 
@@ -51,151 +53,159 @@ def statistics(names: set[str]) -> set[str]:
     return {name for name in names if name.endswith(("running_mean", "running_var", "num_batches_tracked"))}
 
 
-def test_the_network_takes_pictures_of_other_sizes():
+def test_the_small_network_takes_pictures_of_other_sizes_and_has_as_many_parameters_as_it_says():
     for side in (4, 32, 50):
-        assert BlockNet(5).eval()(torch.randn(2, 3, side, side + 3)).shape == (2, 5)
+        assert SmallNet(5).eval()(torch.randn(2, 3, side, side + 3)).shape == (2, 5)
+    said = f"{sum(p.numel() for p in SmallNet(2).parameters()):,} parameters for two classes"
+    assert said in SmallNet.__doc__
 
 
-@pytest.mark.parametrize("fixed", [False, True])
-def test_batch_norm_learns_its_statistics_unless_they_are_fixed(fixed):
-    model = BlockNet(2)
-    model.statistics_fixed = fixed
-    before = copied(model)
-    model.train()
-    model(torch.randn(4, 3, 8, 8))
-    assert bool(statistics(changed(model, before))) is not fixed
-    assert model.training
-    assert all(part.training is not fixed for part in model.modules() if isinstance(part, nn.BatchNorm2d))
-    assert not any(part.training for part in model.eval().modules())
+def test_early_maps_and_top_make_what_the_whole_network_makes(network, images):
+    top = Top(network, 1000)
+    top.fc.load_state_dict(network.fc.state_dict())
+    maps = transfer.early_maps(network, images, 64)
+    assert maps.shape == (12, 112, 4, 4)
+    with torch.no_grad():
+        whole = network(efficientnet.preprocess(images, 64, share=1.0))
+        torch.testing.assert_close(top.eval()(maps), whole, atol=1e-4, rtol=1e-4)
+
+
+def test_early_maps_do_not_depend_on_the_mode_and_leave_it(network, images):
+    before, maps = copied(network), transfer.early_maps(network, images, SIDE)
+    network.train()
+    try:
+        assert torch.equal(transfer.early_maps(network, images, SIDE), maps)
+        assert network.body[0].training
+    finally:
+        network.eval()
+    assert not changed(network, before)
+
+
+def test_a_top_keeps_its_statistics_while_it_trains(network, parts):
+    top = Top(network, 2)
+    before = copied(top)
+    top.train()
+    top(parts["frozen"].tensors[0])
+    assert top.training
+    assert not changed(top, before)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_way_leaves_the_pretrained_network_as_it_is(way, pretrained, part):
-    before = copied(pretrained)
-    model = transfer.adapt(pretrained, part, way, **RATES)
-    assert not changed(pretrained, before)
-    assert model(part.tensors[0]).shape == (12, 2)
-    assert not model.training
+def test_a_way_leaves_the_pretrained_network_as_it_is(way, network, parts):
+    before = copied(network)
+    model = transfer.adapt(network, parts[way], way, **RATES)
+    assert not changed(network, before)
+    assert model(parts[way].tensors[0]).shape == (12, 2)
+    assert not any(part.training for part in model.modules())
 
 
-def test_frozen_changes_no_number_of_the_body(pretrained, part):
-    body = copied(pretrained.body)
-    assert not changed(transfer.adapt(pretrained, part, "frozen", **RATES).body, body)
+def test_frozen_changes_no_number_of_the_body(network, parts):
+    late = copied(network.body[EARLY:])
+    assert not changed(transfer.adapt(network, parts["frozen"], "frozen", **RATES).body, late)
 
 
-def test_fine_tuning_changes_all_weights_of_the_body_but_no_statistics(pretrained, part):
-    body = copied(pretrained.body)
-    moved = changed(transfer.adapt(pretrained, part, "fine-tuned", **RATES).body, body)
-    assert moved == body.keys() - statistics(set(body))
+def test_fine_tuning_changes_all_weights_of_the_late_body_but_no_statistics(network, parts):
+    late = copied(network.body[EARLY:])
+    moved = changed(transfer.adapt(network, parts["fine-tuned"], "fine-tuned", **RATES).body, late)
+    assert moved == late.keys() - statistics(set(late))
 
 
-def test_from_scratch_takes_nothing_of_the_pretrained_network(pretrained, part):
-    other = BlockNet(8)
-    models = [transfer.adapt(network, part, "from scratch", **RATES) for network in (pretrained, other)]
+def test_from_scratch_takes_nothing_of_the_pretrained_network(network, parts):
+    other = EfficientNetLite0()
+    models = [transfer.adapt(each, parts["from scratch"], "from scratch", **RATES) for each in (network, other)]
+    assert isinstance(models[0], SmallNet)
     assert not changed(models[0], models[1].state_dict())
-    body = copied(BlockNet(8).body)
-    assert statistics(changed(models[0].body, body)) == statistics(set(body))
 
 
-def test_a_frozen_head_is_trained_as_it_would_be_in_the_whole_network(pretrained, part):
+def test_a_frozen_head_is_trained_as_it_would_be_in_the_whole_network(network, images, parts):
     """Asking the body once is a shortcut, not another method: three steps on all pictures, by hand and whole."""
-    settings = {**RATES, "batch_size": len(part)}
-    short = transfer.adapt(pretrained, part, "frozen", **settings)
+    settings = {**RATES, "batch_size": 12}
+    short = transfer.adapt(network, parts["frozen"], "frozen", **settings)
     torch.manual_seed(settings["seed"])
-    model = BlockNet(2)
-    model.body = copy.deepcopy(pretrained.body)
-    model.eval()
-    optimizer = torch.optim.SGD(model.fc.parameters(), lr=settings["head_rate"], momentum=0.9)
+    head = Top(network, 2).fc
+    optimizer = torch.optim.SGD(head.parameters(), lr=settings["rate"], momentum=0.9)
     for _ in range(settings["steps"]):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(model(part.tensors[0]), part.tensors[1]).backward()
+        logits = head(network.body(efficientnet.preprocess(images, SIDE, share=1.0)))
+        nn.functional.cross_entropy(logits, parts["frozen"].tensors[1]).backward()
         optimizer.step()
-    torch.testing.assert_close(short.fc.weight, model.fc.weight)
-    torch.testing.assert_close(short.fc.bias, model.fc.bias)
+    torch.testing.assert_close(short.fc.weight, head.weight, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(short.fc.bias, head.bias, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_seed_fixes_a_way(way, pretrained, part):
-    same, again = (transfer.adapt(pretrained, part, way, **RATES) for _ in range(2))
-    other = transfer.adapt(pretrained, part, way, **RATES | {"seed": 1})
+def test_the_seed_fixes_a_way(way, network, parts):
+    same, again = (transfer.adapt(network, parts[way], way, **RATES) for _ in range(2))
+    other = transfer.adapt(network, parts[way], way, **RATES | {"seed": 1})
     assert not changed(same, again.state_dict())
     assert changed(same.fc, other.fc.state_dict())
 
 
-def test_body_and_head_have_rates_of_their_own(pretrained, part):
-    still = transfer.adapt(pretrained, part, "fine-tuned", **RATES | {"body_rate": 0.0})
-    assert not changed(still.body, copied(pretrained.body))
+def test_body_and_head_have_rates_of_their_own(network, parts):
+    before = copied(network.body[EARLY:])
+    still = transfer.adapt(network, parts["fine-tuned"], "fine-tuned", **RATES | {"body_rate": 0.0})
+    assert not changed(still.body, before)
     assert still.fc.weight.grad is not None
 
 
-def test_an_unknown_way_is_told(pretrained, part):
+def test_an_unknown_way_is_told(network, parts):
     with pytest.raises(ValueError, match=r"'thawed'.*from scratch, frozen, fine-tuned"):
-        transfer.adapt(pretrained, part, "thawed", **RATES)
+        transfer.adapt(network, parts["frozen"], "thawed", **RATES)
 
 
 def test_few_draws_as_many_of_each_class_and_the_seed_fixes_which():
     labels = torch.tensor([0] * 5 + [1] * 9)
-    part = TensorDataset(torch.arange(14.0).view(14, 1, 1, 1), labels)
-    images, drawn = transfer.few(part, 4, seed=0).tensors
-    assert drawn.bincount().tolist() == [4, 4]
-    assert len(images.unique()) == 8
-    assert torch.equal(labels[images.flatten().long()], drawn)
-    assert torch.equal(images, transfer.few(part, 4, seed=0).tensors[0])
-    assert not torch.equal(images, transfer.few(part, 4, seed=1).tensors[0])
+    drawn = transfer.few(labels, 4, seed=0)
+    assert labels[drawn].bincount().tolist() == [4, 4]
+    assert len(drawn.unique()) == 8
+    assert torch.equal(drawn, transfer.few(labels, 4, seed=0))
+    assert not torch.equal(drawn, transfer.few(labels, 4, seed=1))
     with pytest.raises(ValueError, match="6 pictures a class"):
-        transfer.few(part, 6, seed=0)
+        transfer.few(labels, 6, seed=0)
 
 
-def test_what_is_saved_is_what_is_loaded(pretrained, tmp_path):
-    kept = Pretrained(pretrained, tuple("abcdefgh"), (0.1, 0.2, 0.3), (0.5, 0.25, 0.125))
-    transfer.save(kept, tmp_path / "net.safetensors")
-    found = transfer.load(tmp_path / "net.safetensors")
-    assert not changed(found.model, pretrained.state_dict())
-    assert (found.classes, found.mean, found.std) == (kept.classes, kept.mean, kept.std)
-    assert not found.model.training
+def test_a_network_from_scratch_learns_what_is_there_to_learn(network):
+    labels = torch.arange(40) % 2
+    images = (labels.view(-1, 1, 1, 1) * 80 + torch.randint(100, (40, 3, 32, 32))).to(torch.uint8)
+    part = transfer.parts(network, images, labels, SIDE)["from scratch"]
+    settings = {"steps": 60, "batch_size": 10, "rate": 0.02, "seed": 0}
+    assert accuracy(transfer.adapt(network, part, "from scratch", **settings), part) == 1
 
 
-def test_transforms_normalise_each_channel(pretrained):
-    kept = Pretrained(pretrained, tuple("abcdefgh"), (0.2, 0.4, 0.6), (0.5, 0.25, 0.125))
-    images = torch.full((2, 3, 4, 4), 51, dtype=torch.uint8)  # 51 / 255 = 0.2
-    expected = torch.tensor([0.0, -0.8, -3.2]).view(3, 1, 1).expand(2, 3, 4, 4)
-    torch.testing.assert_close(kept.transforms(images), expected)
-    torch.testing.assert_close(kept.transforms(images[0]), expected[0])
+def accuracy(model: nn.Module, part: TensorDataset) -> float:
+    with torch.no_grad():
+        right = [(model(x).argmax(dim=1) == y).float().mean() for x, y in DataLoader(part, len(part))]
+    return right[0].item()
 
 
-def test_the_committed_network_is_the_record_s():
-    """The first pair's pretraining of the record, in a file that is small enough to be committed."""
-    pictures = data.photopatches10()
-    network = transfer.load()
-    assert network.classes == pictures.classes[2:]
-    assert transfer.EIGHT_CLASSES.stat().st_size < 2_000_000
-    others = data.subset(pictures, network.classes)
-    test_part = TensorDataset(network.transforms(others.test_images), others.test_labels)
-    _, accuracy = training.validate(network.model, DataLoader(test_part, 500))
-    recorded = records.read("transfer_photopatches10").summary["astronaut and brick, pretraining"]
-    assert accuracy == pytest.approx(recorded["test_accuracy"]["mean"], abs=0.003)  # another machine may round
-
-
-def test_an_experiment_pretrains_for_each_seed_and_gives_all_ways_the_same_draws(monkeypatch):
-    images, labels = torch.randint(256, (40, 3, 32, 32), dtype=torch.uint8), torch.arange(40) % 4
-    pictures = ImageSet("noise", "here", ("airplane", "bird", "cat", "deer"), images, labels, images, labels)
+def test_an_experiment_gives_all_ways_the_same_draws_and_measures_on_other_pictures(network, monkeypatch):
+    images, labels = torch.randint(256, (24, 3, 32, 32), dtype=torch.uint8), torch.arange(24) % 4
+    pictures = ImageSet("noise", "here", ("bird", "airplane", "cat", "dog"), images, labels, images, labels)
     seen = []
-    monkeypatch.setattr(few_shot.transfer, "few", lambda part, n, draw: seen.append((n, draw)) or part)
+    monkeypatch.setattr(transfer_cifar10.efficientnet, "load_imagenet", lambda: network)
+    few = transfer.few
+    monkeypatch.setattr(transfer, "few", lambda labels, n, seed: seen.append((n, seed)) or few(labels, n, seed))
+    quick = {"steps": 1, "batch_size": 4, "rate": 0.05}
     settings = {
         **transfer_cifar10.SETTINGS,
-        "epochs": 1,
-        "validation": 4,
-        "draws": 2,
-        "per_class": [3, 5],
-        "transfer": {"steps": 1, "batch_size": 4, "head_rate": 0.05, "body_rate": 0.01},
+        "side": SIDE,
+        "per_class": [1, 2],
+        "test_pictures_of_a_class": [2, 5],
+        "ways": {way: quick for way in WAYS},
     }
     runs = transfer_cifar10.experiment(pictures, torch.device("cpu"), [0, 1], settings)
-    once = ["pretraining", *(f"{way} {n}" for way in WAYS for n in (3, 5))]
-    assert [run.variant for run in runs] == once * 2
-    assert [run.seed for run in runs] == [0] * 7 + [1] * 7
-    assert seen == [(n, draw) for draws in ((0, 1), (2, 3)) for _ in WAYS for n in (3, 5) for draw in draws]
-    for run in runs[1:7]:
-        assert run.results["test_accuracy"] == pytest.approx(sum(run.details["test_accuracies"]) / 2)
+    assert [run.variant for run in runs[:6]] == [f"cat and dog, {way} {n}" for n in (1, 2) for way in WAYS]
+    assert [run.variant for run in runs[12:18]] == [f"bird and airplane, {way} {n}" for n in (1, 2) for way in WAYS]
+    assert seen == [(n, seed) for _ in range(2) for seed in (0, 1) for n in (1, 2)]
+    right = [run.results["test_accuracy"] * 6 for run in runs]  # of the third to fifth test picture of two classes
+    assert right == pytest.approx([round(number) for number in right])
+
+
+def test_the_recorded_settings_name_every_way_and_classes_of_cifar10():
+    settings = transfer_cifar10.SETTINGS
+    assert tuple(settings["ways"]) == WAYS
+    for pair in settings["pairs"]:
+        assert set(pair) <= set(data.CIFAR10_CLASSES)
 
 
 @pytest.fixture
@@ -207,16 +217,17 @@ def lecture_names(tmp_path, monkeypatch):
     notebook = nbformat.read(CHECKOUT / "lectures" / "09_transfer_learning.ipynb", as_version=4)
     sources = {cell.id: cell.source for cell in notebook.cells}
 
-    def executed(*ids: str) -> dict:
+    def executed(*ids: str, **changed: object) -> dict:
         names = {}
         for cell in ids:
             exec(compile(sources[cell], cell, "exec"), names)
+            names.update(changed)
         return names
 
     return executed
 
 
-NAMING = ("setup", "network", "pictures", "three-best", "weights", "name-pictures")
+NAMING = ("setup", "network", "three-best", "name-pictures")
 
 
 def test_the_lecture_names_pictures_with_weights_from_the_cache(lecture_names, tmp_path, capsys):
@@ -225,18 +236,26 @@ def test_the_lecture_names_pictures_with_weights_from_the_cache(lecture_names, t
     torch.save(trained.state_dict(), tmp_path / "hub" / "checkpoints" / weights.url.rpartition("/")[2])
     names = lecture_names(*NAMING)
     said = capsys.readouterr().out
-    assert "Skipped: VGG16_Weights.IMAGENET1K_V1" in said
-    assert "1 of 2 networks had their weights" in said
-    batch = torch.stack([weights.transforms()(photo) for photo in names["photos"].values()])
+    assert "Missing: VGG16_Weights.IMAGENET1K_V1" in said
+    assert "Missing: ResNet18" not in said
+    batch = torch.stack([weights.transforms()(photo.convert("RGB")) for photo in names["photos"].values()])
     with torch.no_grad():
         best = trained.eval()(batch).argmax(dim=1)
     assert list(names["table"]["class 1"]) == [weights.meta["categories"][place] for place in best]
-    assert list(names["table"].index) == ["astronaut", "cat", "coffee", "rocket"]
+    assert list(names["table"].index) == ["cat", "coffee", "camera", "rocket", "astronaut", "motorcycle"]
 
 
-def test_the_lecture_says_what_it_skips(lecture_names, capsys):
-    assert "table" not in lecture_names("setup", "weights", "name-pictures")
+def test_the_lecture_says_what_is_missing_and_what_to_type(lecture_names, capsys):
+    assert "table" not in lecture_names(*NAMING)
     said = capsys.readouterr().out
     for network in ("ResNet18", "VGG16"):
-        assert f"Skipped: {network}_Weights.IMAGENET1K_V1 is not on this computer" in said
-    assert "0 of 2 networks had their weights" in said
+        assert f"Missing: {network}_Weights.IMAGENET1K_V1" in said
+    assert "%env CNNLAB_DOWNLOAD=1" in said
+
+
+@pytest.mark.parametrize("given", ["one.png", "."])
+def test_the_lecture_names_the_reader_s_own_pictures(lecture_names, tmp_path, given):
+    Image.new("RGBA", (50, 40), "red").save(tmp_path / "one.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    names = lecture_names("setup", "network", "three-best", OWN_PICTURES=str(tmp_path / given))
+    assert list(names["photos"])[6:] == ["one.png"]

@@ -1,6 +1,7 @@
 """torchvision's networks with their ImageNet weights, where these can be had; else a sentence that says how.
 
 The weights are large (45 MB for ResNet-18, 528 MB for VGG-16), so nothing is downloaded unless CNNLAB_DOWNLOAD=1 asks.
+In a notebook that is the line `%env CNNLAB_DOWNLOAD=1`.
 """
 
 import os
@@ -48,7 +49,8 @@ def _missing(weights: WeightsEnum, failure: Exception | None) -> str:
     lines = [
         f"Missing: {weights}, the file {file} ({weights.meta['_file_size']:.0f} MB).",
         *([f"The download failed: {failure}."] if failure else []),
-        "To get it, run this again with a connection and CNNLAB_DOWNLOAD=1 in the environment, or copy the file",
-        "into the folder checkpoints of torch.hub.get_dir().",
+        "To get it, type this in a cell of its own, and then run this one again, with a connection:",
+        "    %env CNNLAB_DOWNLOAD=1",
+        "Without one, copy the file into the folder checkpoints of torch.hub.get_dir().",
     ]
     return "\n".join(lines)
