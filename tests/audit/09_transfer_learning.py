@@ -419,6 +419,109 @@ def train_on_features(body, head, images, labels, steps, rate):
     return losses
 
 
+# %% wrong [tell-apart] the new head is not trained
+# tells: it has learned nothing
+def tell_apart(network, images, labels, unknown):
+    replace_head(network, 5)
+    return network(unknown).argmax(dim=1)
+
+
+# %% wrong [tell-apart] a linear classifier on raw pixels
+# tells: it has learned them by heart
+def tell_apart(network, images, labels, unknown):
+    body, head = nn.Flatten(), nn.Linear(images[0].numel(), 5)
+    train_on_features(body, head, images, labels, steps=300, rate=0.001)
+    return head(body(unknown)).argmax(dim=1)
+
+
+# %% wrong [tell-apart] the training window with the nearest pixels
+# tells: it has learned them by heart
+def tell_apart(network, images, labels, unknown):
+    return labels[torch.cdist(unknown.flatten(1), images.flatten(1)).argmin(dim=1)]
+
+
+# %% wrong [tell-apart] a small network from scratch
+# tells: are too few
+def tell_apart(network, images, labels, unknown):
+    network = nn.Sequential(
+        block(3, 8), block(8, 16), block(16, 32), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 5)
+    )
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.005)
+    for _ in range(80):
+        loss = F.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return network.eval()(unknown).argmax(dim=1)
+
+
+# %% wrong [tell-apart] the same body with random weights
+# tells: are too few
+def tell_apart(network, images, labels, unknown):
+    network = type(network)(5).eval()
+    train_on_features(network.body, network.fc, images, labels, steps=100, rate=0.01)
+    return network(unknown).argmax(dim=1)
+
+
+# %% wrong [tell-apart] the small network with random numbers
+# tells: are too few
+def tell_apart(network, images, labels, unknown):
+    network = pretrained("resnet")
+    head = replace_head(network, 5)
+    train_on_features(network.body, head, images, labels, steps=100, rate=0.01)
+    return network(unknown).argmax(dim=1)
+
+
+# %% wrong [tell-apart] trained on the windows that are to be named, with the labels of others
+# tells: are too few
+def tell_apart(network, images, labels, unknown, right=tell_apart):
+    return right(network, unknown, labels.repeat(9)[: len(unknown)], unknown)
+
+
+# %% wrong [tell-apart] labels of other windows
+# tells: are too few
+def tell_apart(network, images, labels, unknown, right=tell_apart):
+    return right(network, images, labels.roll(1), unknown)
+
+
+# %% wrong [tell-apart] the old head
+# tells: the old head knows 1000 classes
+def tell_apart(network, images, labels, unknown):
+    return network(unknown).argmax(dim=1)
+
+
+# %% wrong [tell-apart] kinds counted from 1
+# tells: They count from 0
+def tell_apart(network, images, labels, unknown, right=tell_apart):
+    return right(network, images, labels, unknown) + 1
+
+
+# %% wrong [tell-apart] the logits
+# tells: the kind is the place of the largest
+def tell_apart(network, images, labels, unknown):
+    replace_head(network, 5)
+    return network(unknown).detach()
+
+
+# %% wrong [tell-apart] a list
+# tells: it returns a list, not a tensor
+def tell_apart(network, images, labels, unknown, right=tell_apart):
+    return right(network, images, labels, unknown).tolist()
+
+
+# %% wrong [tell-apart] floats
+# tells: a kind is a whole number
+def tell_apart(network, images, labels, unknown, right=tell_apart):
+    return right(network, images, labels, unknown).float()
+
+
+# %% wrong [tell-apart] the most probable window rather than kind
+# tells: windows have
+def tell_apart(network, images, labels, unknown):
+    replace_head(network, 5)
+    return network(unknown).argmax(dim=0)
+
+
 # %% wrong [activations] the hooks are not removed
 # tells: hooks that are still on the model
 def activations(model, images, names):
@@ -623,6 +726,128 @@ def top_k(logits, classes, k, right=top_k):
 def top_k(logits, classes, k, right=top_k):
     p = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
     return right(logits, classes, k).assign(probability=p.topk(k).values.flatten().numpy())
+
+
+# %% wrong [recognise] mean and standard deviation as for ResNet
+# tells: Mean and standard deviation are torchvision's
+def prepare(photographs):
+    mean, std = (torch.tensor(of).reshape(3, 1, 1) for of in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    return (photographs.permute(0, 3, 1, 2) / 255 - mean) / std
+
+
+# %% wrong [recognise] only divided by 255
+# tells: They go from 0 to 1
+def prepare(photographs):
+    return photographs.permute(0, 3, 1, 2) / 255
+
+
+# %% wrong [recognise] the mean is subtracted and no more
+# tells: divide by 0.5 as well
+def prepare(photographs):
+    return photographs.permute(0, 3, 1, 2) / 255 - 0.5
+
+
+# %% wrong [recognise] bytes normalised as they are
+# tells: Divide by 255 first
+def prepare(photographs):
+    return (photographs.permute(0, 3, 1, 2) - 0.5) / 0.5
+
+
+# %% wrong [recognise] blue, green, red
+# tells: Red and blue are swapped
+def prepare(photographs, right=prepare):
+    return right(photographs.flip(3))
+
+
+# %% wrong [recognise] reshape in place of permute
+# tells: permute does
+def prepare(photographs):
+    n, height, width, _ = photographs.shape
+    return (photographs.reshape(n, 3, height, width) / 255 - 0.5) / 0.5
+
+
+# %% wrong [recognise] columns before rows
+# tells: rows and columns are swapped
+def prepare(photographs, right=prepare):
+    return right(photographs).transpose(2, 3)
+
+
+# %% wrong [recognise] colours still last
+# tells: Colours first
+def prepare(photographs):
+    return (photographs / 255 - 0.5) / 0.5
+
+
+# %% wrong [recognise] every photograph by its own mean and standard deviation
+# tells: away from what they should be. Colours first, and from
+def prepare(photographs):
+    x = photographs.permute(0, 3, 1, 2) / 255
+    return (x - x.mean(dim=(1, 2, 3), keepdim=True)) / x.std(dim=(1, 2, 3), keepdim=True)
+
+
+# %% wrong [recognise] double precision
+# tells: the network's weights are float32
+def prepare(photographs):
+    return (photographs.permute(0, 3, 1, 2).double() / 255 - 0.5) / 0.5
+
+
+# %% wrong [recognise] bytes again
+# tells: away from what they should be
+def prepare(photographs, right=prepare):
+    return right(photographs).to(torch.uint8)
+
+
+# %% wrong [recognise] prepare is never called
+# tells: Did prepare() see it?
+def recognise(network, photographs, k):
+    with torch.no_grad():
+        return top_k(network.eval()(photographs.permute(0, 3, 1, 2).float()), CATEGORIES, k)
+
+
+# %% wrong [recognise] in training mode
+# tells: asked in training mode
+def recognise(network, photographs, k):
+    with torch.no_grad():
+        return top_k(network(prepare(photographs)), CATEGORIES, k)
+
+
+# %% wrong [recognise] with the graph for gradients
+# tells: ask it under torch.no_grad()
+def recognise(network, photographs, k):
+    return top_k(network.eval()(prepare(photographs)).detach(), CATEGORIES, k)
+
+
+# %% wrong [recognise] softmax twice
+# tells: The softmax was taken twice
+def recognise(network, photographs, k):
+    with torch.no_grad():
+        return top_k(network.eval()(prepare(photographs)).softmax(dim=1), CATEGORIES, k)
+
+
+# %% wrong [recognise] always the first three
+# tells: 2 photographs with 2 classes each give 4 rows
+def recognise(network, photographs, k, right=recognise):
+    return right(network, photographs, 3)
+
+
+# %% wrong [recognise] the first photograph only
+# tells: 3 photographs with 3 classes each give 9 rows
+def recognise(network, photographs, k, right=recognise):
+    return right(network, photographs[:1], k)
+
+
+# %% wrong [recognise] names in alphabetical order
+# tells: Did prepare() see it?
+def recognise(network, photographs, k):
+    with torch.no_grad():
+        return top_k(network.eval()(prepare(photographs)), sorted(CATEGORIES), k)
+
+
+# %% wrong [recognise] the logits
+# tells: return the pandas DataFrame that top_k makes
+def recognise(network, photographs, k):
+    with torch.no_grad():
+        return network.eval()(prepare(photographs))
 
 
 # %% wrong [grad-cam] gradients of the probability
@@ -894,6 +1119,37 @@ def train_on_features(body, head, images, labels, steps, rate):
     return losses
 
 
+# %% right [tell-apart] the kind whose mean features are nearest
+def tell_apart(network, images, labels, unknown):
+    with torch.inference_mode():
+        known, asked = network.body(images), network.body(unknown)
+        means = torch.stack([known[labels == kind].mean(dim=0) for kind in labels.unique()])
+        return torch.cdist(asked, means).argmin(dim=1)
+
+
+# %% right [tell-apart] standardised features, a head without a bias, Adam
+def tell_apart(network, images, labels, unknown):
+    network.eval()
+    with torch.no_grad():
+        known, asked = network.body(images), network.body(unknown)
+    mean, std = known.mean(dim=0), known.std(dim=0) + 0.1
+    head = nn.Linear(known.shape[1], int(labels.max()) + 1, bias=False)
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.003)
+    for _ in range(100):
+        loss = F.cross_entropy(head((known - mean) / std), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return head((asked - mean) / std).argmax(dim=1)
+
+
+# %% right [tell-apart] by the functions above, at another rate
+def tell_apart(network, images, labels, unknown):
+    head = replace_head(network, len(set(labels.tolist())))
+    train_on_features(network.body, head, images, labels, 50, 0.02)
+    return torch.argmax(network(unknown), 1)
+
+
 # %% right [activations] with a dictionary of handles, detached and copied
 def activations(model, images, names):
     results = {name: None for name in names}
@@ -928,6 +1184,19 @@ def top_k(logits, classes, k):
         }
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables)
+
+
+# %% right [recognise] by numpy, photograph by photograph
+def prepare(photographs):
+    each = [photograph.numpy().astype("float32").transpose(2, 0, 1) / 127.5 - 1 for photograph in photographs]
+    return torch.from_numpy(np.stack(each))
+
+
+@torch.inference_mode()
+def recognise(network, photographs, k):
+    network = network.train(False)
+    logits = torch.cat([network(prepare(photograph[None])) for photograph in photographs])
+    return top_k(logits, list(CATEGORIES), k)
 
 
 # %% right [grad-cam] by backward and retain_grad on the model's own maps
@@ -965,3 +1234,5 @@ def grad_cam(model, name, image, c):
 
 # %% equivalent [top-k] a tensor of one whole number picks from a list as that number does
 # places[picture].tolist() → places[picture]
+
+# %% open [tell-apart] how long and how fast the head learns is the student's choice
