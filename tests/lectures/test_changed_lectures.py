@@ -21,14 +21,20 @@ ON_CIFAR10 = [lecture for lecture in LECTURES if "data.cifar10(" in "\n".join(ce
 EMBEDDED = {"CNNLAB_DATA": "embedded"}
 
 # Other values where half, double, or one less would make no sense; by lecture and name.
-OTHERS: dict[tuple[int, str], tuple[object, object]] = {}
+OTHERS: dict[tuple[int, str], tuple[object, object]] = {
+    (5, "MOMENTUM"): (0.0, 0.95),  # below 1
+    (5, "OWN_PICTURE"): ("missing.jpg", "../docs/overview.png"),
+    (7, "TARGET"): (0.5, 0.9),  # an accuracy
+    (9, "OWN_PICTURES"): ("../docs", "../docs/overview.png"),
+    (9, "SIDE"): (64, 128),  # multiples of 32
+}
 
 
 def others(lecture: Lecture, name: str, value: object) -> tuple[object, object]:
     """Two other sensible values of a constant."""
     if chosen := OTHERS.get((lecture.number, name)):
         return chosen
-    if "SEED" in name:
+    if "SEED" in name and isinstance(value, int):
         return value + 1, value + 7
     match value:
         case bool():
