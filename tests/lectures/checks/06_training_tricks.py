@@ -205,7 +205,7 @@ assert kept["weight"].item() == 6.0  # it is the weight itself, wherever that go
 accuracy = {name: accuracies.mean() for name, (_, accuracies, *_) in results.items()}
 loss = {name: mean_loss for name, (_, _, mean_loss, _) in results.items()}
 assert results["no cure"][0] > 0.95 > accuracy["no cure"] + 0.1  # it knows its own pictures by heart
-assert accuracy["augmentation"] > accuracy["no cure"] + (0.03 if pictures.is_cifar10 else 0.1)
+assert accuracy["augmentation"] > accuracy["no cure"] + (0.01 if pictures.is_cifar10 else 0.1)
 assert max(accuracy, key=accuracy.get) == "augmentation"
 if not pictures.is_cifar10:
     assert accuracy["dropout"] > accuracy["no cure"] + 0.02
