@@ -64,10 +64,12 @@ def main(
     """
     parser = argparse.ArgumentParser(prog=f"python -m cnnlab.experiments.{name}")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds), help="default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=settings["epochs"], help="default: %(default)s")
+    if "epochs" in settings:  # some experiments count steps
+        parser.add_argument("--epochs", type=int, default=settings["epochs"], help="default: %(default)s")
     records.add_record_option(parser)
     options = parser.parse_args()
-    settings = {**settings, "epochs": options.epochs}
+    if "epochs" in settings:
+        settings = {**settings, "epochs": options.epochs}
     pictures = load()
     device = training.best_device()
     record = records.Record(

@@ -4,8 +4,6 @@ A seed draws the pictures and the random weights; all ways get the same draws. T
 test pictures of each class, and by PhotoPatches-10, so the record measures on later ones.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +11,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from cnnlab import data, efficientnet, records, training, transfer
+from cnnlab import data, efficientnet, training, transfer
 from cnnlab.data import ImageSet
 from cnnlab.experiments import cifar10
 from cnnlab.records import Run
 
-NAME = "transfer_cifar10"
 SETTINGS = {
     "pairs": [["cat", "dog"], ["bird", "airplane"]],
     "per_class": [5, 20, 100],
@@ -58,23 +55,5 @@ def _accuracy(model: nn.Module, part: TensorDataset) -> float:
     return training.validate(model, DataLoader(part, batch_size=100))[1]
 
 
-def main() -> None:
-    """Run the experiment on the best device, as the command line says, and write its record."""
-    parser = argparse.ArgumentParser(prog=f"python -m cnnlab.experiments.{NAME}")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: %(default)s")
-    records.add_record_option(parser)
-    options = parser.parse_args()
-    pictures, device = cifar10.load_cifar10(), training.best_device()
-    record = records.Record(
-        command=" ".join([parser.prog, *sys.argv[1:]]),
-        data=pictures.name,
-        hardware=records.hardware(device),
-        versions=records.versions(),
-        settings=SETTINGS,
-        runs=experiment(pictures, device, options.seeds, SETTINGS),
-    )
-    records.save(record, NAME, shipped=options.record)
-
-
 if __name__ == "__main__":
-    main()
+    cifar10.main("transfer_cifar10", experiment, SETTINGS)
